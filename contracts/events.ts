@@ -1,0 +1,32 @@
+import type { Page, Timestamp } from "./common.ts";
+
+/**
+ * What every event looks like on the bus and in the history; the first five fields are the seed of it.
+ * `aggregate_seq` counts the events of one aggregate from 1 without a gap; an aggregate belongs to one `source`.
+ */
+export interface Envelope<Type extends string = string, Data = unknown> {
+	readonly event_id: string;
+	readonly type: Type;
+	readonly source: string;
+	readonly timestamp: Timestamp;
+	readonly data: Data;
+	readonly aggregate_id: string;
+	readonly aggregate_seq: number;
+	readonly version: number;
+	readonly correlation_id: string;
+	readonly causation_id: string | null;
+}
+
+/** Events recorded after the position `after` (a `next_cursor` of an earlier page), at most `limit` of them. */
+export interface EventQuery {
+	readonly after?: string;
+	readonly limit?: number;
+	readonly type?: string;
+	readonly aggregate_id?: string;
+	readonly correlation_id?: string;
+}
+
+export interface EventsApi {
+	/** In the order of recording. */
+	query(params: EventQuery): Page<Envelope>;
+}

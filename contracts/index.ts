@@ -1,0 +1,31 @@
+import type { AuthApi, AuthEvents } from "./auth.ts";
+import type { ConfigApi, ConfigEvents } from "./config.ts";
+import type { DataApi, DataEvents } from "./data.ts";
+import type { Envelope, EventsApi } from "./events.ts";
+import type { HealthApi } from "./health.ts";
+import type { OrdersApi, OrdersEvents } from "./orders.ts";
+import type { RiskApi, RiskEvents } from "./risk.ts";
+import type { TradingApi, TradingEvents } from "./trading.ts";
+import type { UsersApi, UsersEvents } from "./users.ts";
+
+export type * from "./common.ts";
+
+/** Every callable service of the cluster, by its Moleculer name. */
+export interface Services {
+	auth: AuthApi;
+	config: ConfigApi;
+	data: DataApi;
+	events: EventsApi;
+	health: HealthApi;
+	orders: OrdersApi;
+	risk: RiskApi;
+	trading: TradingApi;
+	users: UsersApi;
+}
+
+/** Every event on the bus, by its type. */
+export interface Events
+	extends AuthEvents, ConfigEvents, DataEvents, OrdersEvents, RiskEvents, TradingEvents, UsersEvents {}
+
+/** An event as it arrives: `type` tells which `data` it carries. */
+export type AnyEvent = { [E in keyof Events]: Envelope<E, Events[E]> }[keyof Events];

@@ -1,0 +1,124 @@
+import type { Decimal, Page, PageQuery, Timestamp } from "./common.ts";
+
+export type Side = "buy" | "sell";
+export type OrderType = "limit" | "market";
+export type TimeInForce = "gtc" | "ioc";
+export type OrderStatus =
+	| "pending"
+	| "open"
+	| "partially_filled"
+	| "filled"
+	| "canceled"
+	| "expired"
+	| "rejected";
+
+/** Why an order was turned away; the gateway answers with it as the problem's `code`. */
+export type RejectCode =
+	| "BOOK_FULL"
+	| "INSUFFICIENT_FUNDS"
+	| "NO_LIQUIDITY"
+	| "SELF_TRADE_PREVENTED"
+	| "MARKET_NOT_OPEN"
+	| "MAX_OPEN_ORDERS"
+	| "MAX_ORDER_NOTIONAL"
+	| "ORDER_TIMEOUT";
+
+/** A flat object of at most 1 KB that the client keeps with an order. */
+export type OrderMetadata = Readonly<Record<string, string | number | boolean | null>>;
+
+/** A new order. Without `order_type` it is a limit order when `price` is given, else a market order. */
+export interface PlaceOrder {
+	readonly symbol: string;
+	readonly side: Side;
+	readonly order_type?: OrderType;
+	readonly quantity: Decimal;
+	readonly price?: Decimal;
+	readonly time_in_force?: TimeInForce;
+	readonly client_order_id?: string;
+	readonly metadata?: OrderMetadata;
+}
+
+/** An order as its owner sees it; `quantity = filled_quantity + remaining_quantity` always. */
+export interface Order {
+	readonly order_id: string;
+	readonly user_id: string;
+	readonly client_order_id: string | null;
+	readonly symbol: string;
+	readonly side: Side;
+	readonly order_type: OrderType;
+	readonly time_in_force: TimeInForce;
+	readonly quantity: Decimal;
+	readonly price: Decimal | null;
+	readonly status: OrderStatus;
+	readonly reject_code: RejectCode | null;
+	readonly filled_quantity: Decimal;
+	readonly remaining_quantity: Decimal;
+	readonly average_price: Decimal | null;
+	readonly fee: Decimal;
+	readonly fee_asset: string;
+	readonly metadata: OrderMetadata;
+	readonly replaces: string | null;
+	readonly replaced_by: string | null;
+	readonly version: number;
+	readonly created_at: Timestamp;
+	readonly updated_at: Timestamp;
+	readonly closed_at: Timestamp | null;
+}
+
+/** `replayed` is true when the same `client_order_id` had already placed this order. */
+export interface Placement {
+	readonly order: Order;
+	readonly replayed: boolean;
+}
+
+/** What would become of an order: nothing is kept. `limit` and `observed` tell of the limit that denies it. */
+export interface DryRun {
+	readonly allowed: boolean;
+	readonly code: RejectCode | null;
+	readonly limit: string | null;
+	readonly observed: string | null;
+}
+
+/** One line of a cancel-all: the order as it now stands, or the code that kept it from being canceled. */
+export interface CancelResult {
+	readonly order_id: string;
+	readonly order: Order | null;
+	readonly code: string | null;
+}
+
+export interface OrdersApi {
+	place(params: PlaceOrder): Placement;
+	validate(params: PlaceOrder): DryRun;
+	get(params: { readonly order_id: string }): Order;
+	getByClientId(params: { readonly client_order_id: string }): Order;
+	list(params: PageQuery & { readonly status?: OrderStatus; readonly symbol?: string }): Page<Order>;
+	cancel(params: { readonly order_id: string }): Order;
+	cancelAll(params: { readonly symbol?: string; readonly side?: Side }): readonly CancelResult[];
+	setStatus(params: { readonly order_id: string; readonly status: OrderStatus }): Order;
+}
+
+export interface OrderStatusUpdated {
+	readonly order_id: string;
+	readonly user_id: string;
+	readonly symbol: string;
+	readonly from: OrderStatus;
+	readonly to: OrderStatus;
+	readonly reject_code: RejectCode | null;
+}
+
+/** Fills that one command gave an order. `filled_quantity` and `average_price` are the order's totals after them. */
+export interface OrderExecuted {
+	readonly order_id: string;
+	readonly user_id: string;
+	readonly symbol: string;
+	readonly side: Side;
+	readonly fills: readonly { readonly trade_id: string; readonly price: Decimal; readonly quantity: Decimal }[];
+	readonly filled_quantity: Decimal;
+	readonly average_price: Decimal;
+}
+
+export interface OrdersEvents {
+	"orders.created": Order;
+	"orders.status_updated": OrderStatusUpdated;
+	"orders.executed": OrderExecuted;
+}

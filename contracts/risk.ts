@@ -1,0 +1,43 @@
+import type { Decimal, Timestamp } from "./common.ts";
+import type { RejectCode } from "./orders.ts";
+import type { SubmitOrder } from "./trading.ts";
+
+/** An order to decide on. `open_orders` counts the user's open orders, this one among them. */
+export interface RiskCheck {
+	readonly order: SubmitOrder;
+	readonly open_orders: number;
+	/** A rehearsal decides and keeps nothing. */
+	readonly rehearsal?: boolean;
+}
+
+/** The first decision on an order is kept and given again. `limit` and `observed` are null when it is allowed. */
+export interface RiskDecision {
+	readonly allowed: boolean;
+	readonly code: RejectCode | null;
+	readonly limit: string | null;
+	readonly observed: string | null;
+}
+
+/** Null leaves a limit to the default row, and on the default row to the runtime setting or to no limit. */
+export interface RiskLimits {
+	readonly scope: string;
+	readonly max_order_notional: Decimal | null;
+	readonly max_open_orders: number | null;
+	readonly updated_at: Timestamp;
+}
+
+export interface RiskApi {
+	check(params: RiskCheck): RiskDecision;
+	/** The limits in force for the caller. */
+	limits(): RiskLimits;
+	/** `scope` is a user's id or `default`. */
+	setLimits(params: {
+		readonly scope: string;
+		readonly max_order_notional?: Decimal | null;
+		readonly max_open_orders?: number | null;
+	}): RiskLimits;
+}
+
+export interface RiskEvents {
+	"risk.limits_changed": RiskLimits;
+}

@@ -1,0 +1,130 @@
+import type { Decimal, Page, PageQuery, Timestamp } from "./common.ts";
+import type { OrderStatus, OrderType, RejectCode, Side, TimeInForce } from "./orders.ts";
+
+/** An order that `orders` has kept and `risk` has allowed; `price` is null for a market order. */
+export interface SubmitOrder {
+	readonly order_id: string;
+	readonly user_id: string;
+	readonly symbol: string;
+	readonly side: Side;
+	readonly order_type: OrderType;
+	readonly time_in_force: TimeInForce;
+	readonly quantity: Decimal;
+	readonly price: Decimal | null;
+}
+
+/** One side of a trade. Fees are charged in the quote asset. */
+export interface Fill {
+	readonly trade_id: string;
+	readonly order_id: string;
+	readonly user_id: string;
+	readonly symbol: string;
+	readonly side: Side;
+	readonly liquidity: "maker" | "taker";
+	readonly price: Decimal;
+	readonly quantity: Decimal;
+	readonly fee: Decimal;
+	readonly fee_asset: string;
+	readonly report_seq: number;
+	readonly created_at: Timestamp;
+}
+
+/**
+ * The state of an order in its book after one command touched it. Reports of an order are numbered from 1 without a
+ * gap; `fills` are those of the reports after `previous_seq` up to `report_seq`, all amounts are totals.
+ */
+export interface ExecutionReport {
+	readonly order_id: string;
+	readonly user_id: string;
+	readonly symbol: string;
+	readonly previous_seq: number;
+	readonly report_seq: number;
+	readonly status: Exclude<OrderStatus, "pending">;
+	readonly reject_code: RejectCode | null;
+	readonly filled_quantity: Decimal;
+	readonly filled_notional: Decimal;
+	readonly fee: Decimal;
+	readonly fee_asset: string;
+	readonly fills: readonly Fill[];
+	readonly timestamp: Timestamp;
+}
+
+/** A trade as the public tape shows it; `trade_seq` counts a symbol's trades from 1 without a gap. */
+export interface Trade {
+	readonly trade_id: string;
+	readonly trade_seq: number;
+	readonly symbol: string;
+	readonly price: Decimal;
+	readonly quantity: Decimal;
+	readonly taker_side: Side;
+	readonly created_at: Timestamp;
+}
+
+export interface TradeExecuted extends Trade {
+	readonly maker_order_id: string;
+	readonly taker_order_id: string;
+}
+
+/** `available = balance - held`. */
+export interface Balance {
+	readonly asset: string;
+	readonly balance: Decimal;
+	readonly held: Decimal;
+	readonly available: Decimal;
+}
+
+/** One line of the double-entry ledger on an own account; a journal's postings add up to 0 per asset. */
+export interface Posting {
+	readonly posting_id: string;
+	readonly journal_id: string;
+	readonly kind: "deposit" | "withdrawal" | "trade" | "fee";
+	readonly reference_id: string;
+	readonly asset: string;
+	readonly amount: Decimal;
+	readonly created_at: Timestamp;
+}
+
+/** Money in or out. Without `user_id` it is the caller's own. The same `idempotency_key` moves it once. */
+export interface TransferRequest {
+	readonly asset: string;
+	readonly amount: Decimal;
+	readonly user_id?: string;
+	readonly idempotency_key: string;
+}
+
+export interface Transfer {
+	readonly transfer_id: string;
+	readonly kind: "deposit" | "withdrawal";
+	readonly user_id: string;
+	readonly asset: string;
+	readonly amount: Decimal;
+	readonly created_at: Timestamp;
+}
+
+/** Price levels, best first, as `[price, quantity]`; `sequence` grows with every change of the book. */
+export interface Depth {
+	readonly symbol: string;
+	readonly sequence: number;
+	readonly bids: readonly (readonly [Decimal, Decimal])[];
+	readonly asks: readonly (readonly [Decimal, Decimal])[];
+}
+
+export interface TradingApi {
+	submit(params: SubmitOrder): ExecutionReport;
+	/** Ends an order. One that never arrived is kept as ended, so that it cannot arrive later. */
+	close(params: { readonly order: SubmitOrder; readonly status: "canceled" | "expired" }): ExecutionReport;
+	report(params: { readonly order_id: string }): ExecutionReport | null;
+	balances(): readonly Balance[];
+	fills(params: PageQuery & { readonly order_id?: string }): Page<Fill>;
+	ledger(params: PageQuery & { readonly asset?: string }): Page<Posting>;
+	deposit(params: TransferRequest): { readonly transfer: Transfer; readonly replayed: boolean };
+	withdraw(params: TransferRequest): { readonly transfer: Transfer; readonly replayed: boolean };
+	depth(params: { readonly symbol: string; readonly depth?: number }): Depth;
+}
+
+export interface TradingEvents {
+	"trading.execution_reported": ExecutionReport;
+	"trading.trade_executed": TradeExecuted;
+	"trading.deposited": Transfer;
+	"trading.withdrawn": Transfer;
+}

@@ -1,0 +1,68 @@
+import { refuse } from "./refuse.ts";
+
+interface BatchOptions<Item, Result> {
+	/** The most items one run gets. */
+	readonly maxBatch: number;
+	/** The most items that may wait; beyond them `CAPACITY_EXCEEDED`. */
+	readonly maxQueue: number;
+	/** Gives one result per item, in their order: a value, or the Error that item alone is refused with. */
+	run(items: readonly Item[]): Promise<readonly (Result | Error)[]>;
+}
+
+interface Waiting<Item, Result> {
+	readonly item: Item;
+	resolve(result: Result): void;
+	reject(error: unknown): void;
+}
+
+export interface Batcher<Item, Result> {
+	add(item: Item): Promise<Result>;
+	/** Resolves when nothing waits or runs any more. */
+	drained(): Promise<void>;
+}
+
+/**
+ * Group commit: one run at a time, and whatever arrives while it lasts goes together into the next. An idle batcher
+ * runs an item at once, so grouping costs no latency; under load one COMMIT serves many.
+ */
+export function batcher<Item, Result>(options: BatchOptions<Item, Result>): Batcher<Item, Result> {
+	let waiting: Waiting<Item, Result>[] = [];
+	let loop: Promise<void> | null = null;
+
+	async function runBatches(): Promise<void> {
+		while (waiting.length > 0) {
+			const batch = waiting.slice(0, options.maxBatch);
+			waiting = waiting.slice(batch.length);
+			await settle(batch);
+		}
+		loop = null;
+	}
+
+	async function settle(batch: readonly Waiting<Item, Result>[]): Promise<void> {
+		try {
+			const results = await options.run(batch.map((entry) => entry.item));
+			if (results.length !== batch.length) throw new Error("a batch must give one result per item");
+			batch.forEach((entry, i) => {
+				const result = results[i] as Result | Error;
+				if (result instanceof Error) entry.reject(result);
+				else entry.resolve(result);
+			});
+		} catch (error) {
+			for (const entry of batch) entry.reject(error);
+		}
+	}
+
+	return {
+		add(item) {
+			if (waiting.length >= options.maxQueue) return Promise.reject(refuse("CAPACITY_EXCEEDED"));
+			return new Promise((resolve, reject) => {
+				waiting.push({ item, resolve, reject });
+				// The start waits a turn of the event loop, so that calls of one turn share the first run.
+				loop ??= new Promise<void>((done) => setImmediate(() => void runBatches().then(done)));
+			});
+		},
+		async drained() {
+			while (loop) await loop;
+		},
+	};
+}

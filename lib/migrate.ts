@@ -1,0 +1,73 @@
+import { pathToFileURL } from "node:url";
+import { Umzug, type UmzugStorage } from "umzug";
+import { openDb, type Db, type Tx } from "./db.ts";
+
+/** What a file `services/<name>/migrations/NNNN-what.ts` exports. */
+export interface Migration {
+	up(tx: Tx): Promise<void>;
+}
+
+/** One lock per database: whoever migrates second waits, then finds nothing left to do. */
+const MIGRATION_LOCK = 7_031_001;
+
+const CREATE_LOG = `
+	CREATE TABLE IF NOT EXISTS migrations (
+		name text PRIMARY KEY,
+		applied_at timestamptz NOT NULL DEFAULT now()
+	)`;
+
+/** Brings the database at `url` up to the migrations in `folder`, all in one transaction; gives the names it applied. */
+export async function migrate(url: string, folder: string): Promise<string[]> {
+	const db = openDb(url, { applicationName: "migrate", poolSize: 1 });
+	try {
+		return await db.transaction(async (tx) => {
+			await tx.query("SELECT pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
+			await tx.query(CREATE_LOG);
+			const applied = await umzug(folder, tx).up();
+			return applied.map((migration) => migration.name);
+		});
+	} finally {
+		await db.close();
+	}
+}
+
+/** The names of the migrations in `folder` that `db` still lacks. */
+export async function pendingMigrations(db: Db, folder: string): Promise<string[]> {
+	return db.transaction(async (tx) => {
+		const [log] = await tx.query<{ there: boolean }>("SELECT to_regclass('migrations') IS NOT NULL AS there");
+		if (!log?.there) await tx.query(CREATE_LOG);
+		const pending = await umzug(folder, tx).pending();
+		return pending.map((migration) => migration.name);
+	});
+}
+
+function umzug(folder: string, tx: Tx): Umzug<Tx> {
+	return new Umzug<Tx>({
+		context: tx,
+		logger: undefined,
+		storage: migrationLog,
+		migrations: {
+			glob: ["*.ts", { cwd: folder }],
+			resolve: ({ name, path = "", context }) => ({
+				name,
+				up: async () => {
+					const migration: Migration = await import(pathToFileURL(path).href);
+					await migration.up(context);
+				},
+			}),
+		},
+	});
+}
+
+const migrationLog: UmzugStorage<Tx> = {
+	async executed({ context }) {
+		const rows = await context.query<{ name: string }>("SELECT name FROM migrations ORDER BY name");
+		return rows.map((row) => row.name);
+	},
+	async logMigration({ name, context }) {
+		await context.query("INSERT INTO migrations (name) VALUES ($1)", [name]);
+	},
+	async unlogMigration({ name, context }) {
+		await context.query("DELETE FROM migrations WHERE name = $1", [name]);
+	},
+};

@@ -1,0 +1,92 @@
+import type {
+	ActionParams,
+	ActionSchema,
+	CallingOptions,
+	Context,
+	Service,
+	ServiceSchema,
+	ServiceSettingSchema,
+} from "moleculer";
+import type { Envelope } from "../contracts/events.ts";
+import type { Events, Meta, Services } from "../contracts/index.ts";
+import type { Tx } from "./db.ts";
+
+/**
+ * Who may call an action: `public` anybody, `user` whoever is logged in, `admin` a user with that role, `internal`
+ * other services and joined nodes, never the gateway.
+ */
+export type Access = "public" | "user" | "admin" | "internal";
+
+type ServiceName = keyof Services;
+type Params<F> = F extends (params: infer P) => unknown ? P : never;
+type Result<F> = F extends (...args: never) => infer R ? R : never;
+export type ActionName = { [S in ServiceName]: `${S}.${keyof Services[S] & string}` }[ServiceName];
+type ActionFn<N> = N extends `${infer S extends ServiceName}.${infer A}`
+	? A extends keyof Services[S]
+		? Services[S][A]
+		: never
+	: never;
+type CallArgs<F> = F extends () => unknown
+	? [params?: undefined, opts?: CallingOptions]
+	: [params: Params<F>, opts?: CallingOptions];
+
+/** Calls an action; its name, parameters and result are checked against `contracts/`. */
+export function call<N extends ActionName>(
+	from: Pick<Context, "call">,
+	action: N,
+	...[params, opts]: CallArgs<ActionFn<N>>
+): Promise<Result<ActionFn<N>>> {
+	return from.call(action, params, opts);
+}
+
+/** One rule for each parameter, no more and no fewer, so validator and type cannot drift apart. */
+type Rules<P> = { [K in keyof P]-?: ActionParams[string] } & { $$strict?: boolean | "remove" };
+
+type Action<F, This> = Omit<ActionSchema, "params" | "handler" | "auth"> & {
+	auth: Access;
+	handler(this: This, ctx: Context<Params<F>, Meta>): Result<F> | Promise<Result<F>>;
+} & (F extends () => unknown ? { params?: never } : { params: Rules<Params<F>> });
+
+/** Handles a run of events of one type, in order, in the transaction that also keeps their inbox rows. */
+export type EventHandler<This, E extends keyof Events> = (
+	this: This,
+	tx: Tx,
+	events: readonly Envelope<E, Events[E]>[],
+) => Promise<void>;
+
+/** The durable events that a service handles; see `mixins/consumer.mixin.ts`. */
+export type Consumes<This> = { [E in keyof Events]?: EventHandler<This, E> };
+
+type Lifecycle<This> = Pick<ServiceSchema<unknown, unknown, unknown, This>, "hooks" | "created" | "started" | "stopped"> & {
+	/** Runs on the merged schema before the service is made: the place for live objects, which a merge would copy. */
+	merged?: (this: void, schema: Record<string, unknown>) => void;
+};
+
+/** A service whose actions are exactly those that `contracts/` promises under its name. */
+export interface TypedService<
+	N extends ServiceName,
+	Settings = {},
+	Adds = {},
+	This = Service<Settings & ServiceSettingSchema> & Adds,
+> extends Lifecycle<This> {
+	name: N;
+	settings?: Settings & ServiceSettingSchema;
+	dependencies?: ServiceName[];
+	mixins?: Partial<ServiceSchema>[];
+	actions: { [A in keyof Services[N]]: Action<Services[N][A], This> };
+	consumes?: Consumes<This>;
+}
+
+/** A mixin that must implement every method it promises to add. */
+export function mixin<Methods extends object, Vars = {}, Settings = {}>(
+	schema: Lifecycle<Service<Settings & ServiceSettingSchema> & Methods & Vars> &
+		Omit<
+			Partial<ServiceSchema>,
+			"methods" | "settings" | "hooks" | "created" | "started" | "stopped"
+		> & {
+			settings?: Settings;
+			methods: Methods & ThisType<Service<Settings & ServiceSettingSchema> & Methods & Vars>;
+		},
+): Partial<ServiceSchema> {
+	return schema as unknown as Partial<ServiceSchema>;
+}

@@ -1,0 +1,30 @@
+import path from "node:path";
+import { openDb, type Db } from "../lib/db.ts";
+import { env } from "../lib/env.ts";
+import { pendingMigrations } from "../lib/migrate.ts";
+import { mixin } from "../lib/service.ts";
+
+/** What a service with a database of its own has: `this.db`. */
+export interface Database {
+	readonly db: Db;
+}
+
+const SERVICES_FOLDER = path.join(import.meta.dirname, "..", "services");
+
+/** Gives the service `name` the pool on its own database, and refuses to start on one that lacks a migration. */
+export function database(name: string) {
+	return mixin<{}, { db: Db }>({
+		methods: {},
+		created() {
+			const { databaseUrl, databasePoolSize } = env();
+			this.db = openDb(databaseUrl(name), { applicationName: `${name}@${this.broker.nodeID}`, poolSize: databasePoolSize });
+		},
+		async started() {
+			const pending = await pendingMigrations(this.db, path.join(SERVICES_FOLDER, name, "migrations"));
+			if (pending.length > 0) throw new Error(`${name}: run 'npm run migrate' first, missing: ${pending.join(", ")}`);
+		},
+		async stopped() {
+			await this.db.close();
+		},
+	});
+}

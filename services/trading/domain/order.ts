@@ -1,0 +1,37 @@
+export type Side = "buy" | "sell";
+export type ExecutionStatus = "open" | "partially_filled" | "filled" | "canceled" | "expired" | "rejected";
+export type RejectReason =
+	| "BOOK_FULL"
+	| "INSUFFICIENT_FUNDS"
+	| "MARKET_NOT_OPEN"
+	| "NO_LIQUIDITY"
+	| "SELF_TRADE_PREVENTED";
+
+/** An order in execution. Its numbers change as commands touch it; what it may still cost is `hold`, in units. */
+export interface ExecutionOrder {
+	readonly orderId: string;
+	readonly userId: string;
+	readonly side: Side;
+	/** Null for a market order. */
+	readonly priceTicks: number | null;
+	/** Whether what does not match at once stays in the book. */
+	readonly rests: boolean;
+	readonly quantityLots: number;
+	filledLots: number;
+	filledNotional: bigint;
+	fee: bigint;
+	hold: bigint;
+	status: ExecutionStatus;
+	rejectReason: RejectReason | null;
+	reportSeq: number;
+	/** Its place in time among the orders of the book. */
+	arrivalSeq: number;
+}
+
+export function remainingLots(order: ExecutionOrder): number {
+	return order.quantityLots - order.filledLots;
+}
+
+export function isWorking(order: ExecutionOrder): boolean {
+	return order.status === "open" || order.status === "partially_filled";
+}
