@@ -28,6 +28,8 @@ export interface Principal {
 
 /** What travels with each request in `ctx.meta`. `deadline` is an absolute time in ms since the epoch. */
 export interface Meta {
+	/** Set when a node that does not own the market has passed the call on: it is not passed on again. */
+	readonly forwarded?: true;
 	readonly user?: Principal;
 	readonly deadline?: number;
 	readonly client?: { readonly ip: string; readonly user_agent: string };

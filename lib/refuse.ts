@@ -34,6 +34,7 @@ const STATUS = {
 	BOOK_FULL: 503,
 	CAPACITY_EXCEEDED: 503,
 	SERVICE_UNAVAILABLE: 503,
+	DEADLINE_EXCEEDED: 504,
 	OUTCOME_UNKNOWN: 504,
 } as const;
 export type RefusalCode = keyof typeof STATUS;

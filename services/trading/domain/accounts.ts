@@ -8,6 +8,8 @@ export interface Account {
 	/** What this batch has changed so far. */
 	balanceDelta: bigint;
 	heldDelta: bigint;
+	/** False while it has no row yet. */
+	stored: boolean;
 }
 
 /** One line of a journal: the postings of a journal add up to 0 per asset. */
@@ -41,7 +43,7 @@ export function accountKey(owner: string, asset: string): string {
 /** An account that nothing has happened on yet. */
 export function emptyAccount(owner: string, asset: string): Account {
 	const kind = owner === EXTERNAL || owner.startsWith("fees:") ? "system" : "user";
-	return { owner, asset, kind, balance: 0n, held: 0n, balanceDelta: 0n, heldDelta: 0n };
+	return { owner, asset, kind, balance: 0n, held: 0n, balanceDelta: 0n, heldDelta: 0n, stored: false };
 }
 
 /** The account of `owner` in `asset`; throws when this transaction has not locked it. */

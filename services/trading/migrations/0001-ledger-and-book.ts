@@ -14,7 +14,10 @@ export async function up(tx: Tx): Promise<void> {
 	await createInbox(tx);
 }
 
-/** A market's writer is whoever holds the row: `epoch` grows at each take-over, a commit under an old one fails. */
+/**
+ * A market's writer is whoever holds the row: `epoch` grows at each take-over, a commit under an old one fails.
+ * `book_seq` grows with each commit that changes the book.
+ */
 const MARKETS = `
 	CREATE TABLE markets (
 		symbol text PRIMARY KEY,
@@ -28,6 +31,7 @@ const MARKETS = `
 		owner_node text,
 		owner_instance text,
 		epoch bigint NOT NULL DEFAULT 0,
+		book_seq bigint NOT NULL DEFAULT 0,
 		lease_until timestamptz NOT NULL DEFAULT '-infinity'
 	)`;
 

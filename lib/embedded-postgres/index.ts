@@ -1,0 +1,195 @@
+import { execFile } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, realpath, rename, rm, symlink, writeFile } from "node:fs/promises";
+import net from "node:net";
+import path from "node:path";
+import { promisify } from "node:util";
+import { type Account, canEnter, giveTo, runAs, serverAccount } from "./account.ts";
+import { type Binaries, findBinaries } from "./binaries.ts";
+
+const run = promisify(execFile);
+
+const HOST = "127.0.0.1";
+const SUPERUSER = "postgres";
+
+/** What root keeps here, because the server's own user may not enter the folders of root. */
+const SHARED_FOLDER = "/var/lib/autogrowthtrading";
+
+/** Replaying the log after a hard stop takes its time; a start that takes longer than this is stuck. */
+const START_TIMEOUT_S = 60;
+const STOP_TIMEOUT_S = 30;
+
+/** So much of the server's log goes into the error when it does not start. */
+const LOG_TAIL_LINES = 8;
+
+interface ServerOptions {
+	/** Where it keeps its data, its password and its log. Made when missing. */
+	readonly home: string;
+	/** Taken when it is free; else any other. */
+	readonly port: number;
+	readonly maxConnections: number;
+	/** False for databases that a crash may take: tests. */
+	readonly durable: boolean;
+}
+
+/** A running PostgreSQL server. */
+export interface PostgresServer {
+	readonly port: number;
+	/** The superuser's URL of `database`. */
+	url(database: string): string;
+	stop(): Promise<void>;
+}
+
+interface Installation extends Binaries {
+	readonly account: Account;
+	readonly home: string;
+	readonly data: string;
+}
+
+/**
+ * Starts a PostgreSQL server of our own that only this machine can reach. It runs in a session of its own, so that
+ * Ctrl-C reaches us and not the server; one that a killed process left behind is stopped first.
+ */
+export async function startPostgres(options: ServerOptions): Promise<PostgresServer> {
+	const installation = await install(options.home);
+	const password = await initialize(installation);
+	await stopLeftover(installation);
+	const port = await freePort(options.port);
+	await start(installation, port, options);
+	return {
+		port,
+		url: (database) => `postgres://${SUPERUSER}:${password}@${HOST}:${port}/${database}`,
+		stop: () => stop(installation),
+	};
+}
+
+/** Stops the server in `home` when one runs there, and removes all of it. */
+export async function removePostgres(home: string): Promise<void> {
+	if (!existsSync(home)) return;
+	const installation = await install(home);
+	if (await isRunning(installation)) await stop(installation, "immediate");
+	await rm(installation.home, { recursive: true, force: true });
+	await rm(home, { recursive: true, force: true });
+}
+
+async function install(home: string): Promise<Installation> {
+	const account = serverAccount();
+	await mkdir(path.dirname(home), { recursive: true });
+	if (account && !existsSync(home) && !canEnter(account, path.dirname(home))) await moveOut(home);
+	const folder = existsSync(home) ? await realpath(home) : home;
+	await mkdir(folder, { recursive: true, mode: 0o700 });
+	await giveTo(account, folder);
+	const binaries = await findBinaries(account, account ? SHARED_FOLDER : path.dirname(home));
+	return { ...binaries, account, home: folder, data: path.join(folder, "data") };
+}
+
+/** Leaves a symbolic link at `home` to a folder elsewhere that the server's user may enter. */
+async function moveOut(home: string): Promise<void> {
+	const id = createHash("sha256").update(home).digest("hex").slice(0, 16);
+	const elsewhere = path.join(SHARED_FOLDER, id);
+	await mkdir(elsewhere, { recursive: true });
+	await symlink(elsewhere, home);
+}
+
+/** Makes the data folder unless it is there; gives the superuser's password. */
+async function initialize({ account, home, data, initdb }: Installation): Promise<string> {
+	const passwordFile = path.join(home, "password");
+	if (existsSync(data)) return (await readFile(passwordFile, "utf8")).trim();
+
+	const password = randomBytes(24).toString("hex");
+	const unfinished = path.join(home, "data.unfinished");
+	await rm(unfinished, { recursive: true, force: true });
+	await writeFile(passwordFile, password, { mode: 0o600 });
+	await giveTo(account, home);
+	await run(
+		initdb,
+		[
+			`--pgdata=${unfinished}`,
+			`--username=${SUPERUSER}`,
+			`--pwfile=${passwordFile}`,
+			"--auth=scram-sha-256",
+			"--encoding=UTF8",
+			// The same order and case rules on every machine, whatever locales it has.
+			"--locale=C",
+			"--locale-provider=builtin",
+			"--builtin-locale=C.UTF-8",
+		],
+		runAs(account),
+	);
+	await rename(unfinished, data);
+	return password;
+}
+
+async function start(installation: Installation, port: number, options: ServerOptions): Promise<void> {
+	const { account, data, home, pgCtl } = installation;
+	const log = path.join(home, "postgres.log");
+	if (existsSync(log)) await rename(log, `${log}.1`);
+	const parameters = Object.entries(parametersFor(port, options)).map(([name, value]) => `-c ${name}=${value}`);
+	const args = ["start", "-D", data, "-w", "-t", String(START_TIMEOUT_S), "-l", log, "-o", parameters.join(" ")];
+	try {
+		await run(pgCtl, args, runAs(account));
+	} catch (error) {
+		const lines = existsSync(log) ? (await readFile(log, "utf8")).trim().split("\n") : [];
+		const tail = lines.slice(-LOG_TAIL_LINES).join("\n");
+		throw new Error(`PostgreSQL did not start (${log}):\n${tail}`, { cause: error });
+	}
+}
+
+function parametersFor(port: number, { maxConnections, durable }: ServerOptions): Record<string, string | number> {
+	const durability = durable ? "on" : "off";
+	return {
+		listen_addresses: HOST,
+		unix_socket_directories: "''",
+		port,
+		max_connections: maxConnections,
+		fsync: durability,
+		synchronous_commit: durability,
+		full_page_writes: durability,
+		// There is no standby, so the log only has to serve crash recovery.
+		wal_level: "minimal",
+		max_wal_senders: 0,
+		// Compiling pays for reports; ours are short statements.
+		jit: "off",
+	};
+}
+
+async function stop({ account, data, pgCtl }: Installation, mode = "fast"): Promise<void> {
+	await run(pgCtl, ["stop", "-D", data, "-w", "-t", String(STOP_TIMEOUT_S), "-m", mode], runAs(account));
+}
+
+/** Its connections belong to a process that is no more, and its settings may be old ones. */
+async function stopLeftover(installation: Installation): Promise<void> {
+	if (await isRunning(installation)) await stop(installation);
+}
+
+async function isRunning({ account, data, pgCtl }: Installation): Promise<boolean> {
+	const pidFile = path.join(data, "postmaster.pid");
+	if (!existsSync(pidFile)) return false;
+	const pid = Number((await readFile(pidFile, "utf8")).split("\n")[0]);
+	// After a crash of the machine the number may be that of any other program, which PostgreSQL would wait for.
+	const program = await readFile(`/proc/${pid}/comm`, "utf8").catch(() => "");
+	if (existsSync("/proc/self") && !program.startsWith("postgres")) {
+		await rm(pidFile);
+		return false;
+	}
+	return run(pgCtl, ["status", "-D", data], runAs(account)).then(
+		() => true,
+		() => false,
+	);
+}
+
+async function freePort(preferred: number): Promise<number> {
+	return (await tryPort(preferred)) ?? (await tryPort(0)) ?? Promise.reject(new Error("There is no free port"));
+}
+
+function tryPort(port: number): Promise<number | undefined> {
+	return new Promise((resolve) => {
+		const server = net.createServer();
+		server.once("error", () => resolve(undefined));
+		server.listen(port, HOST, () => {
+			const address = server.address() as net.AddressInfo;
+			server.close(() => resolve(address.port));
+		});
+	});
+}

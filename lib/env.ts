@@ -1,0 +1,145 @@
+import path from "node:path";
+import { databaseVariable, isStateful, SERVICE_NAMES, STATEFUL_SERVICES, type ServiceName } from "./topology.ts";
+
+const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace"] as const;
+const LOG_FORMATS = ["text", "json"] as const;
+
+/** What the process was told by its environment, checked. */
+export interface Env {
+	/** PORT: where the gateway listens; 0 takes a free port. */
+	readonly port: number;
+	/** HOST: the address the gateway listens on. */
+	readonly host: string;
+	/** DATA_DIR: where the embedded mode keeps its data, absolute. */
+	readonly dataDir: string;
+	/** TRANSPORTER: the NATS servers that join the nodes, or null for a process on its own. */
+	readonly transporter: string | null;
+	/** NAMESPACE: nodes and events of different namespaces do not see each other. */
+	readonly namespace: string;
+	/** NODE_ID: the node's name in the cluster, or null for one made of host name and process id. */
+	readonly nodeId: string | null;
+	/** SERVICES: what this process runs; all unless told. */
+	readonly services: readonly ServiceName[];
+	/** LOG_LEVEL: `info` on a node of a cluster; alone `warn`, so that the terminal stays readable. */
+	readonly logLevel: (typeof LOG_LEVELS)[number];
+	/** LOG_FORMAT: `text` for people, `json` for collectors; by default text on a terminal. */
+	readonly logFormat: (typeof LOG_FORMATS)[number];
+	/** DATABASE_POOL_SIZE: connections per service. */
+	readonly databasePoolSize: number;
+	/** CORS_ORIGINS: the exact origins whose pages may call the gateway. */
+	readonly corsOrigins: readonly string[];
+	/** ORDERS_DATABASE_URL and its like; throws when the variable is missing or wrong. */
+	databaseUrl(service: string): string;
+}
+
+/** The environment, read and checked anew at each call; throws a one-line error that names the first wrong variable. */
+export function env(source: NodeJS.ProcessEnv = process.env): Env {
+	const text = (name: string, fallback: string) => source[name]?.trim() || fallback;
+	const servers = transporter(text("TRANSPORTER", ""));
+	return {
+		port: integer("PORT", text("PORT", "8000"), 0, 65_535),
+		host: text("HOST", "127.0.0.1"),
+		dataDir: path.resolve(text("DATA_DIR", ".data")),
+		transporter: servers,
+		namespace: identifier("NAMESPACE", text("NAMESPACE", "agt")),
+		nodeId: text("NODE_ID", "") ? identifier("NODE_ID", text("NODE_ID", "")) : null,
+		services: services(text("SERVICES", "")),
+		logLevel: oneOf("LOG_LEVEL", text("LOG_LEVEL", servers ? "info" : "warn"), LOG_LEVELS),
+		logFormat: oneOf("LOG_FORMAT", text("LOG_FORMAT", process.stdout.isTTY ? "text" : "json"), LOG_FORMATS),
+		databasePoolSize: integer("DATABASE_POOL_SIZE", text("DATABASE_POOL_SIZE", "8"), 2, 100),
+		corsOrigins: list(text("CORS_ORIGINS", "")).map((origin) => corsOrigin(origin)),
+		databaseUrl: (service) => databaseUrl(service, source),
+	};
+}
+
+/** The database URLs that the environment does give, by service. */
+export function givenDatabaseUrls(source: NodeJS.ProcessEnv = process.env): Readonly<Record<string, string>> {
+	const given = STATEFUL_SERVICES.filter((service) => source[databaseVariable(service)]?.trim());
+	return Object.fromEntries(given.map((service) => [service, databaseUrl(service, source)]));
+}
+
+/** Makes `urls` (by service) what `databaseUrl` gives in this process and in those that it starts. */
+export function setDatabaseUrls(urls: Readonly<Record<string, string>>): void {
+	for (const service of STATEFUL_SERVICES) {
+		const url = urls[service];
+		if (url) process.env[databaseVariable(service)] = url;
+	}
+}
+
+/** Whether `error` is about a wrong setting: its message says all, its stack nothing. */
+export function isSettingError(error: unknown): error is Error {
+	return error instanceof Error && error.name === "SettingError";
+}
+
+function wrong(name: string, value: string, allowed: string): Error {
+	const error = new Error(`${name}=${JSON.stringify(value)} is wrong: it must be ${allowed}`);
+	error.name = "SettingError";
+	return error;
+}
+
+function integer(name: string, value: string, min: number, max: number): number {
+	const parsed = Number(value);
+	if (!/^\d+$/.test(value) || parsed < min || parsed > max) {
+		throw wrong(name, value, `a whole number from ${min} to ${max}`);
+	}
+	return parsed;
+}
+
+function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
+	const found = allowed.find((item) => item === value);
+	if (!found) throw wrong(name, value, `one of ${allowed.join(", ")}`);
+	return found;
+}
+
+/** Names end up in NATS subjects, where a dot, a space or a wildcard would mean something else. */
+function identifier(name: string, value: string): string {
+	if (!/^[\w-]{1,64}$/.test(value)) throw wrong(name, value, "1 to 64 letters, digits, _ or -");
+	return value;
+}
+
+function list(value: string): string[] {
+	return value.split(",").map((item) => item.trim()).filter(Boolean);
+}
+
+function services(value: string): readonly ServiceName[] {
+	if (!value) return SERVICE_NAMES;
+	return [...new Set(list(value))].map((item) => {
+		const known = SERVICE_NAMES.find((name) => name === item);
+		if (!known) throw wrong("SERVICES", item, `a comma list of ${SERVICE_NAMES.join(", ")}`);
+		return known;
+	});
+}
+
+function transporter(value: string): string | null {
+	if (!value) return null;
+	for (const server of value.split(",")) {
+		const url = URL.parse(server.trim());
+		// The value is not shown whole: it may hold a password.
+		if (!url?.hostname || !["nats:", "tls:"].includes(url.protocol)) {
+			throw wrong("TRANSPORTER", withoutPassword(server), "nats://host:port (more than one by commas), or empty");
+		}
+	}
+	return value;
+}
+
+function corsOrigin(value: string): string {
+	if (URL.parse(value)?.origin !== value || value === "null") {
+		throw wrong("CORS_ORIGINS", value, "a comma list of origins such as https://app.example.com");
+	}
+	return value;
+}
+
+function databaseUrl(service: string, source: NodeJS.ProcessEnv): string {
+	if (!isStateful(service)) throw new Error(`${service} has no database: see STATEFUL_SERVICES in lib/topology.ts`);
+	const variable = databaseVariable(service);
+	const value = source[variable]?.trim() ?? "";
+	const url = URL.parse(value);
+	if (!url || !["postgres:", "postgresql:"].includes(url.protocol) || url.pathname.length < 2) {
+		throw wrong(variable, withoutPassword(value), "postgres://user:password@host:port/database");
+	}
+	return value;
+}
+
+function withoutPassword(url: string): string {
+	return url.replace(/:[^:@/]*@/, ":***@");
+}

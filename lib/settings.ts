@@ -1,0 +1,49 @@
+import type { SettingKey, SettingValues } from "../contracts/config.ts";
+
+interface Definition<T> {
+	readonly default: T;
+	readonly description: string;
+	/** What is wrong with `value`, as a sentence, or null. */
+	check(value: unknown): string | null;
+}
+
+/** Every runtime setting: what it is, what it may be, and what it is until somebody sets it. */
+export const SETTINGS: { readonly [K in SettingKey]: Definition<SettingValues[K]> } = {
+	"orders.max_open_orders": {
+		default: 100_000,
+		description: "How many orders may be open in the whole system; more are refused.",
+		check: integerBetween(1, 10_000_000),
+	},
+	"trading.max_orders_per_user": {
+		default: 100,
+		description: "How many open orders a user may have, unless a risk limit says otherwise.",
+		check: integerBetween(1, 100_000),
+	},
+	"trading.order_timeout_s": {
+		default: 30,
+		description: "How many seconds an order may be pending before it expires.",
+		check: integerBetween(1, 3_600),
+	},
+	"trading.paper_deposits": {
+		default: false,
+		description: "Whether users may pay paper money into their own accounts.",
+		check: (value) => (typeof value === "boolean" ? null : "The value must be true or false"),
+	},
+	"users.max_users": {
+		default: 10_000,
+		description: "How many users may be registered; more are refused.",
+		check: integerBetween(1, 100_000_000),
+	},
+};
+
+export const SETTING_KEYS = Object.keys(SETTINGS) as readonly SettingKey[];
+
+/** Whether there is a setting of that name. */
+export function isSettingKey(key: string): key is SettingKey {
+	return Object.hasOwn(SETTINGS, key);
+}
+
+function integerBetween(min: number, max: number): (value: unknown) => string | null {
+	const sentence = `The value must be a whole number from ${min} to ${max}`;
+	return (value) => (Number.isInteger(value) && Number(value) >= min && Number(value) <= max ? null : sentence);
+}

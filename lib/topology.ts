@@ -1,0 +1,23 @@
+/** Every service with a database of its own: `<name>_db`, reached by `<NAME>_DATABASE_URL`. */
+export const STATEFUL_SERVICES = ["auth", "config", "data", "events", "orders", "risk", "trading", "users"] as const;
+
+/** Every service of the cluster: the folders under `services/`, the values of `SERVICES`, what readiness waits for. */
+export const SERVICE_NAMES = ["api", "health", ...STATEFUL_SERVICES] as const;
+
+export type StatefulService = (typeof STATEFUL_SERVICES)[number];
+export type ServiceName = (typeof SERVICE_NAMES)[number];
+
+/** Whether the service keeps a database. */
+export function isStateful(name: string): name is StatefulService {
+	return (STATEFUL_SERVICES as readonly string[]).includes(name);
+}
+
+/** The database of a service, e.g. `orders_db`. */
+export function databaseName(service: StatefulService): string {
+	return `${service}_db`;
+}
+
+/** The environment variable with the URL of a service's database, e.g. `ORDERS_DATABASE_URL`. */
+export function databaseVariable(service: StatefulService): string {
+	return `${service.toUpperCase()}_DATABASE_URL`;
+}

@@ -1,0 +1,8 @@
+import type { Middleware } from "moleculer";
+import { authorization } from "./authorization.ts";
+import { callTimeout, deadline } from "./deadline.ts";
+import { drain } from "./drain.ts";
+import { metaIsolation } from "./meta-isolation.ts";
+
+/** What every node has around its calls, from the handler outwards; to be put after Moleculer's own. */
+export const guards: readonly Middleware[] = [drain, metaIsolation, callTimeout, deadline, authorization];

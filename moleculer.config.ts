@@ -1,0 +1,112 @@
+import { type BrokerOptions, Errors } from "moleculer";
+import { type Env, env } from "./lib/env.ts";
+import { refuse } from "./lib/refuse.ts";
+
+/** An order is answered in tens of milliseconds; after this long its outcome is better asked for than waited for. */
+const REQUEST_TIMEOUT_MS = 5_000;
+
+/** Longer than any call may take, so that a node that stops has answered all it took. */
+const SHUTDOWN_TIMEOUT_MS = 2 * REQUEST_TIMEOUT_MS;
+
+/** Until the others have heard that a stopping node takes no more calls. Alone there is nobody to hear it. */
+const STOP_DELAY_MS = 500;
+
+/** Errors that speak of the endpoint, not of the request: only they may take it out of the balancer. */
+const ENDPOINT_FAILURES: ReadonlySet<string> = new Set(["REQUEST_TIMEOUT", "REQUEST_REJECTED", "SERVICE_UNAVAILABLE"]);
+
+/**
+ * From the handler outwards. Moleculer's own order with these changes: the circuit breaker stands outside the timeout,
+ * because inside it would never see one; retry, fallback, tracing and metrics, which nothing uses, are not there.
+ */
+const MIDDLEWARES = [
+	"ActionHook",
+	"Validator",
+	"Bulkhead",
+	"Cacher",
+	"ContextTracker",
+	"Timeout",
+	"CircuitBreaker",
+	"ErrorHandler",
+] as const;
+
+/** What went wrong inside stays in this node's log: messages may hold SQL, paths and personal data. */
+const hideInternalErrors: NonNullable<BrokerOptions["errorHandler"]> = function (error, info) {
+	const action = "actionName" in info ? info.actionName : info.action?.name;
+	if (error instanceof Errors.ServiceNotFoundError || error instanceof Errors.ServiceNotAvailableError) {
+		throw refuse("SERVICE_UNAVAILABLE", `${action} cannot be reached`);
+	}
+	if (error instanceof Errors.MoleculerError) throw error;
+	this.logger.error(`Unexpected error in ${action}`, error);
+	throw refuse("INTERNAL_ERROR");
+};
+
+/** The broker of a node, as the environment wants it. */
+export function brokerOptions(settings: Env = env()): BrokerOptions {
+	return {
+		namespace: settings.namespace,
+		nodeID: settings.nodeId,
+		transporter: transporter(settings),
+		logger: {
+			type: "Console",
+			options: {
+				level: settings.logLevel,
+				formatter: settings.logFormat === "json" ? "jsonext" : "short",
+				colors: settings.logFormat === "text" && process.stdout.isTTY,
+			},
+		},
+
+		requestTimeout: REQUEST_TIMEOUT_MS,
+		// A call that timed out may still run: only a caller that knows the action to be idempotent may repeat it.
+		retryPolicy: { enabled: false },
+		// The longest path is gateway, orders, trading, data; what goes deeper goes in circles.
+		maxCallLevel: 8,
+		// A dead node is found in 8 s at most. Less than four missed beats would drop nodes on a busy machine.
+		heartbeatInterval: 2,
+		heartbeatTimeout: 8,
+		tracking: { enabled: true, shutdownTimeout: SHUTDOWN_TIMEOUT_MS },
+		registry: { strategy: "RoundRobin", preferLocal: true, stopDelay: settings.transporter ? STOP_DELAY_MS : 0 },
+		circuitBreaker: {
+			enabled: true,
+			threshold: 0.5,
+			minRequestCount: 20,
+			// Short, so that one good minute does not outvote the bad second that follows it.
+			windowTime: 10,
+			halfOpenTime: 2_000,
+			check: (error) => ENDPOINT_FAILURES.has((error as Errors.MoleculerError).type),
+		},
+		// Commands that arrive together share a commit, so many may run at once; what waits beyond is refused with 429.
+		bulkhead: { enabled: true, concurrency: 512, maxQueueSize: 1_024 },
+		// Waiting packets are those of calls: without a limit a NATS that is away would fill the memory.
+		transit: { maxQueueSize: 10_000 },
+		dependencyInterval: 100,
+
+		// Nodes do not see each other's caches, so an entry may be stale for its time to live.
+		cacher: { type: "MemoryLRU", options: { ttl: 5, max: 10_000 } },
+		validator: true,
+		metrics: false,
+		tracing: false,
+
+		internalMiddlewares: false,
+		middlewares: [...MIDDLEWARES],
+		errorHandler: hideInternalErrors,
+		// Whoever starts the node stops it: the order of the parts matters, and the process must outlive the broker.
+		skipProcessEventRegistration: true,
+	};
+}
+
+/** Credentials go into options: Moleculer logs and publishes URLs. */
+function transporter({ transporter: servers, nodeId }: Env): Exclude<BrokerOptions["transporter"], undefined> {
+	if (!servers) return null;
+	const urls = servers.split(",").map((server) => new URL(server.trim()));
+	const { username, password } = urls[0] as URL;
+	return {
+		type: "NATS",
+		options: {
+			servers: urls.map((url) => `${url.protocol}//${url.host}`),
+			...(username && { user: decodeURIComponent(username), pass: decodeURIComponent(password) }),
+			...(nodeId && { name: nodeId }),
+			// A node that starts before NATS waits for it.
+			waitOnFirstConnect: true,
+		},
+	};
+}

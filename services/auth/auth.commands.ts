@@ -1,0 +1,182 @@
+import type { Context, ServiceBroker } from "moleculer";
+import { Errors } from "moleculer";
+import { v7 as uuid } from "uuid";
+import type { AuthApi, SessionRevoked, Tokens } from "../../contracts/auth.ts";
+import type { Envelope } from "../../contracts/events.ts";
+import type { Meta, Role } from "../../contracts/index.ts";
+import type { User } from "../../contracts/users.ts";
+import { ACCESS_TOKEN } from "../../lib/access-token.ts";
+import { callerOf } from "../../lib/caller.ts";
+import type { Tx } from "../../lib/db.ts";
+import { isRefusal, refuse } from "../../lib/refuse.ts";
+import { call } from "../../lib/service.ts";
+import type { Database } from "../../mixins/database.mixin.ts";
+import type { Outbox } from "../../mixins/outbox.mixin.ts";
+import * as store from "./auth.store.ts";
+import { expiryOf, refreshed } from "./domain/session.ts";
+import type { Passwords } from "./passwords.ts";
+import { hashOf, newRefreshToken, type Sign } from "./tokens.ts";
+
+export type Auth = Database & Outbox & { readonly broker: ServiceBroker; readonly passwords: Passwords; readonly sign: Sign };
+type Request<A extends keyof AuthApi> = Context<Parameters<AuthApi[A]>[0], Meta>;
+
+/** Tells gateways that a session ended; one that misses it asks within seconds. */
+export const SESSIONS_ENDED = "auth.sessions_ended";
+
+/** More than anybody has devices; beyond it the one that was unused the longest ends. */
+const MAX_SESSIONS_PER_USER = 50;
+
+const MAX_USER_AGENT_LENGTH = 256;
+
+/** A user id that nobody has, for a query that takes as long as one that finds somebody. */
+const NOBODY = "00000000-0000-0000-0000-000000000000";
+
+/**
+ * Adds a user with a password. The password comes first: a crash in between leaves a credential that nobody can use,
+ * never a user without one.
+ */
+export async function register(auth: Auth, ctx: Request<"register">, roles: readonly Role[]): Promise<User> {
+	const { username, email, password } = ctx.params;
+	const user_id = uuid();
+	await store.insertCredential(auth.db, user_id, await auth.passwords.hash(password));
+	try {
+		return await call(ctx, "users.create", { user_id, username, email, roles });
+	} catch (error) {
+		if (error instanceof Errors.MoleculerClientError) {
+			await store.deleteCredential(auth.db, user_id);
+			throw error;
+		}
+		if (isRefusal(error, "SERVICE_UNAVAILABLE") || isRefusal(error, "CAPACITY_EXCEEDED")) throw error;
+		throw refuse("OUTCOME_UNKNOWN", "Whether the user was created is not known: try to log in");
+	}
+}
+
+/** Opens a session. An unknown name and a wrong password are alike in answer and time. */
+export async function login(auth: Auth, ctx: Request<"login">): Promise<Tokens> {
+	const { username, password } = ctx.params;
+	const user = await call(ctx, "users.resolve", { username });
+	const credential = await store.findCredential(auth.db, user?.user_id ?? NOBODY);
+	const matches = await auth.passwords.verify(credential?.password_hash ?? null, password);
+	if (!matches || !user) throw refuse("INVALID_CREDENTIALS", "Username or password is wrong");
+	if (user.status === "suspended") throw refuse("USER_SUSPENDED");
+	return openSession(auth, ctx, user);
+}
+
+async function openSession(auth: Auth, ctx: Context<unknown, Meta>, user: User): Promise<Tokens> {
+	const session_id = uuid();
+	const { user_id } = user;
+	const { ip = "", user_agent = "" } = ctx.meta.client ?? {};
+	const client = { ip, user_agent: user_agent.slice(0, MAX_USER_AGENT_LENGTH) };
+	const refreshToken = newRefreshToken();
+	await auth.db.transaction(async (tx) => {
+		if (!(await store.lockUnsuspended(tx, user_id))) throw refuse("USER_SUSPENDED");
+		const created_at = new Date();
+		await store.insertSession(tx, { session_id, user_id, ...client, created_at, expires_at: expiryOf(created_at, created_at) });
+		await store.insertRefreshToken(tx, refreshToken.hash, session_id, 1);
+		await auth.stage(tx, [
+			{
+				type: "auth.logged_in",
+				aggregate_id: `session:${session_id}`,
+				aggregate_seq: 1,
+				data: { user_id, session_id, ...client },
+				correlation_id: ctx.requestID ?? ctx.id,
+			},
+		]);
+		await tellRevoked(auth, tx, await store.revokeBeyond(tx, user_id, MAX_SESSIONS_PER_USER), "replaced", ctx.requestID ?? ctx.id);
+	});
+	return tokens(await auth.sign(user, session_id), refreshToken.token);
+}
+
+/** Trades a refresh token for new tokens. One that was traded before is in two hands: its session ends. */
+export async function refresh(auth: Auth, ctx: Request<"refresh">): Promise<Tokens> {
+	const presented = hashOf(ctx.params.refresh_token);
+	const next = newRefreshToken();
+	const outcome = await auth.db.transaction(async (tx) => {
+		const session = await store.lockSessionOfToken(tx, presented);
+		if (!session) return { refusal: "UNAUTHENTICATED" } as const;
+		const { session_id, user_id } = session;
+		const decision = refreshed(session, session.presented, session.now);
+		if (decision.ok) {
+			await store.rotateSession(tx, session_id, decision.generation, decision.expiresAt);
+			await store.insertRefreshToken(tx, next.hash, session_id, decision.generation);
+			return { session_id, user_id } as const;
+		}
+		if (decision.reason !== "REUSED") return { refusal: decision.reason } as const;
+		await tellRevoked(auth, tx, await store.revokeSessions(tx, user_id, session_id), "reuse", ctx.requestID ?? ctx.id);
+		return { refusal: "SESSION_REVOKED" } as const;
+	});
+	if (outcome.refusal) throw refuse(outcome.refusal);
+	const user = await call(ctx, "users.find", { user_id: outcome.user_id });
+	if (user?.status !== "active") throw refuse("USER_SUSPENDED");
+	return tokens(await auth.sign(user, outcome.session_id), next.token);
+}
+
+/** Ends the session that the call came with. */
+export async function logout(auth: Auth, ctx: Request<"logout">): Promise<{ readonly revoked: true }> {
+	const { user_id, session_id } = callerOf(ctx);
+	await endSession(auth, ctx, user_id, session_id, "logout");
+	return { revoked: true };
+}
+
+/** Ends one of the caller's sessions; somebody else's is as good as none. */
+export async function revokeSession(auth: Auth, ctx: Request<"revokeSession">): Promise<{ readonly revoked: true }> {
+	const ended = await endSession(auth, ctx, callerOf(ctx).user_id, ctx.params.session_id, "revoked");
+	if (!ended) throw refuse("NOT_FOUND", "There is no such session");
+	return { revoked: true };
+}
+
+/** Ends the sessions of users that were suspended, and lets those that were resumed log in again. */
+export async function followUsers(auth: Auth, tx: Tx, events: readonly Envelope<"users.updated", User>[]): Promise<void> {
+	for (const { data: user, aggregate_seq, correlation_id, event_id } of events) {
+		const suspended = user.status === "suspended";
+		const followed = await store.followUser(tx, user.user_id, aggregate_seq, suspended);
+		if (!followed || !suspended) continue;
+		await tellRevoked(auth, tx, await store.revokeSessions(tx, user.user_id), "suspended", correlation_id, event_id);
+	}
+}
+
+async function endSession(
+	auth: Auth,
+	ctx: Context<unknown, Meta>,
+	userId: string,
+	sessionId: string,
+	reason: SessionRevoked["reason"],
+): Promise<boolean> {
+	return auth.db.transaction(async (tx) => {
+		const revoked = await store.revokeSessions(tx, userId, sessionId);
+		await tellRevoked(auth, tx, revoked, reason, ctx.requestID ?? ctx.id);
+		return revoked.length > 0;
+	});
+}
+
+async function tellRevoked(
+	auth: Auth,
+	tx: Tx,
+	revoked: readonly store.RevokedSession[],
+	reason: SessionRevoked["reason"],
+	correlation_id: string,
+	causation_id: string | null = null,
+): Promise<void> {
+	if (revoked.length === 0) return;
+	await auth.stage(
+		tx,
+		revoked.map(({ session_id, user_id, event_seq }) => ({
+			type: "auth.session_revoked",
+			aggregate_id: `session:${session_id}`,
+			aggregate_seq: event_seq,
+			data: { user_id, session_id, reason },
+			correlation_id,
+			causation_id,
+		})),
+	);
+	tx.afterCommit(() => void auth.broker.broadcast(SESSIONS_ENDED));
+}
+
+function tokens(accessToken: string, refreshToken: string): Tokens {
+	return {
+		access_token: accessToken,
+		token_type: "Bearer",
+		expires_in: ACCESS_TOKEN.lifetimeS,
+		refresh_token: refreshToken,
+	};
+}

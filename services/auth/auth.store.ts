@@ -1,0 +1,181 @@
+import type { JWK } from "jose";
+import type { Db, Tx } from "../../lib/db.ts";
+import { ACCESS_TOKEN } from "../../lib/access-token.ts";
+import { REMEMBERED_GENERATIONS, type SessionState } from "./domain/session.ts";
+
+interface Credential {
+	readonly password_hash: string;
+	readonly suspended: boolean;
+}
+
+export interface SessionRow extends SessionState {
+	readonly session_id: string;
+	readonly user_id: string;
+	readonly ip: string;
+	readonly user_agent: string;
+	readonly last_used_at: Date;
+}
+
+/** A session with the generation of the token that led to it, and the database's time. */
+interface PresentedSession extends SessionRow {
+	readonly presented: number;
+	readonly now: Date;
+}
+
+export interface RevokedSession {
+	readonly session_id: string;
+	readonly user_id: string;
+	readonly event_seq: number;
+}
+
+export interface SigningKey {
+	readonly kid: string;
+	readonly private_jwk: JWK;
+	readonly public_jwk: JWK;
+}
+
+const LIVE = "revoked_at IS NULL AND expires_at > now()";
+
+/** Held while the first signing key is made, so that nodes that start together agree on one. */
+const SIGNING_KEY_LOCK = 7_031_003;
+
+/** A transaction that revoked a session may commit this long after the time it wrote. */
+const REVOCATION_OVERLAP = "interval '15 seconds'";
+
+/** Ended sessions go once no access token of theirs can be alive, and then some for whoever looks into a theft. */
+const ENDED_SESSION_RETENTION = "interval '1 day'";
+const MAX_SWEPT_SESSIONS = 1000;
+
+export async function insertCredential(db: Db, userId: string, passwordHash: string): Promise<void> {
+	await db.query("INSERT INTO credentials (user_id, password_hash) VALUES ($1, $2)", [userId, passwordHash]);
+}
+
+export async function deleteCredential(db: Db, userId: string): Promise<void> {
+	await db.query("DELETE FROM credentials WHERE user_id = $1", [userId]);
+}
+
+export async function findCredential(db: Db, userId: string): Promise<Credential | null> {
+	const [row] = await db.query<Credential>("SELECT password_hash, suspended FROM credentials WHERE user_id = $1", [userId]);
+	return row ?? null;
+}
+
+/** Whether the user may log in; until the transaction ends that stays so, and no other session of the user is opened. */
+export async function lockUnsuspended(tx: Tx, userId: string): Promise<boolean> {
+	const [row] = await tx.query<{ suspended: boolean }>("SELECT suspended FROM credentials WHERE user_id = $1 FOR UPDATE", [userId]);
+	return row?.suspended === false;
+}
+
+/** Takes over from the user's event with the number `version` whether it is suspended; false when a later one has been. */
+export async function followUser(tx: Tx, userId: string, version: number, suspended: boolean): Promise<boolean> {
+	const rows = await tx.query(
+		`UPDATE credentials SET suspended = $3, user_version = $2
+		WHERE user_id = $1 AND user_version < $2 RETURNING user_id`,
+		[userId, version, suspended],
+	);
+	return rows.length > 0;
+}
+
+export async function insertSession(tx: Tx, session: Pick<SessionRow, "session_id" | "user_id" | "ip" | "user_agent" | "created_at" | "expires_at">): Promise<void> {
+	await tx.query(
+		`INSERT INTO sessions (session_id, user_id, ip, user_agent, generation, event_seq, created_at, last_used_at, expires_at)
+		VALUES ($1, $2, $3, $4, 1, 1, $5, $5, $6)`,
+		[session.session_id, session.user_id, session.ip, session.user_agent, session.created_at, session.expires_at],
+	);
+}
+
+export async function insertRefreshToken(tx: Tx, tokenHash: string, sessionId: string, generation: number): Promise<void> {
+	await tx.query("INSERT INTO refresh_tokens (token_hash, session_id, generation) VALUES ($1, $2, $3)", [
+		tokenHash,
+		sessionId,
+		generation,
+	]);
+}
+
+/** The session that a refresh token belongs to, locked, or null for a token that nobody remembers. */
+export async function lockSessionOfToken(tx: Tx, tokenHash: string): Promise<PresentedSession | null> {
+	const [row] = await tx.query<PresentedSession>(
+		`SELECT s.*, c.suspended, t.generation AS presented, now() AS now
+		FROM refresh_tokens t JOIN sessions s USING (session_id) JOIN credentials c USING (user_id)
+		WHERE t.token_hash = $1 FOR UPDATE OF c, s`,
+		[tokenHash],
+	);
+	return row ?? null;
+}
+
+/** Makes `generation` the session's good one, and forgets the tokens that are too old to matter. */
+export async function rotateSession(tx: Tx, sessionId: string, generation: number, expiresAt: Date): Promise<void> {
+	await tx.query("UPDATE sessions SET generation = $2, expires_at = $3, last_used_at = now() WHERE session_id = $1", [
+		sessionId,
+		generation,
+		expiresAt,
+	]);
+	await tx.query("DELETE FROM refresh_tokens WHERE session_id = $1 AND generation <= $2", [
+		sessionId,
+		generation - REMEMBERED_GENERATIONS,
+	]);
+}
+
+/** Ends the user's live sessions, or only the one that is named; gives those that it ended. */
+export async function revokeSessions(tx: Tx, userId: string, sessionId: string | null = null): Promise<RevokedSession[]> {
+	return tx.query<RevokedSession>(
+		`UPDATE sessions SET revoked_at = clock_timestamp(), event_seq = event_seq + 1
+		WHERE user_id = $1 AND ($2::uuid IS NULL OR session_id = $2) AND ${LIVE}
+		RETURNING session_id, user_id, event_seq`,
+		[userId, sessionId],
+	);
+}
+
+/** Ends all but the `kept` most recently used live sessions of the user; gives those that it ended. */
+export async function revokeBeyond(tx: Tx, userId: string, kept: number): Promise<RevokedSession[]> {
+	return tx.query<RevokedSession>(
+		`UPDATE sessions SET revoked_at = clock_timestamp(), event_seq = event_seq + 1
+		WHERE session_id IN (
+			SELECT session_id FROM sessions WHERE user_id = $1 AND ${LIVE}
+			ORDER BY last_used_at DESC, session_id DESC OFFSET $2
+		) RETURNING session_id, user_id, event_seq`,
+		[userId, kept],
+	);
+}
+
+export async function listSessions(db: Db, userId: string): Promise<SessionRow[]> {
+	return db.query<SessionRow>(`SELECT * FROM sessions WHERE user_id = $1 AND ${LIVE} ORDER BY session_id DESC`, [userId]);
+}
+
+/** The sessions that ended after `since`, or within the life of an access token; and up to when that is known. */
+export async function listRevoked(db: Db, since: string | null): Promise<{ session_ids: string[]; as_of: Date }> {
+	const [row] = await db.query<{ session_ids: string[]; as_of: Date }>(
+		`SELECT coalesce(array_agg(session_id), '{}') AS session_ids, now() - ${REVOCATION_OVERLAP} AS as_of FROM sessions
+		WHERE revoked_at > greatest($1::timestamptz, now() - $2 * interval '1 second' - ${REVOCATION_OVERLAP})`,
+		[since, ACCESS_TOKEN.lifetimeS],
+	);
+	if (!row) throw new Error("an aggregate gives a row");
+	return row;
+}
+
+/** Forgets some of the sessions that ended long enough ago, with their tokens. */
+export async function sweepSessions(db: Db): Promise<void> {
+	await db.query(
+		`DELETE FROM sessions WHERE session_id IN (
+			SELECT session_id FROM sessions WHERE revoked_at < now() - ${ENDED_SESSION_RETENTION} OR expires_at < now() - ${ENDED_SESSION_RETENTION}
+			LIMIT ${MAX_SWEPT_SESSIONS} FOR UPDATE SKIP LOCKED
+		)`,
+	);
+}
+
+/** Makes this the only transaction that may add a signing key. */
+export async function lockSigningKeys(tx: Tx): Promise<void> {
+	await tx.query("SELECT pg_advisory_xact_lock($1)", [SIGNING_KEY_LOCK]);
+}
+
+/** Newest first. */
+export async function listSigningKeys(db: Pick<Db | Tx, "query">): Promise<SigningKey[]> {
+	return db.query<SigningKey>("SELECT kid, private_jwk, public_jwk FROM signing_keys ORDER BY created_at DESC, kid");
+}
+
+export async function insertSigningKey(tx: Tx, key: SigningKey): Promise<void> {
+	await tx.query("INSERT INTO signing_keys (kid, private_jwk, public_jwk) VALUES ($1, $2, $3)", [
+		key.kid,
+		JSON.stringify(key.private_jwk),
+		JSON.stringify(key.public_jwk),
+	]);
+}

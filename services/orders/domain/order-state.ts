@@ -1,0 +1,22 @@
+/** The statuses that may follow each status; a terminal one is followed by none. */
+const NEXT = {
+	pending: ["open", "partially_filled", "filled", "canceled", "expired", "rejected"],
+	open: ["partially_filled", "filled", "canceled", "expired"],
+	partially_filled: ["partially_filled", "filled", "canceled", "expired"],
+	filled: [],
+	canceled: [],
+	expired: [],
+	rejected: [],
+} as const;
+
+export type Status = keyof typeof NEXT;
+export const STATUSES = Object.keys(NEXT) as readonly Status[];
+
+/** Whether an order may go from one status to the other. */
+export function mayBecome(from: Status, to: Status): boolean {
+	return (NEXT[from] as readonly Status[]).includes(to);
+}
+
+export function isTerminal(status: Status): boolean {
+	return NEXT[status].length === 0;
+}

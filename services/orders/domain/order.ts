@@ -1,0 +1,83 @@
+import type { Order, OrderExecuted, OrderStatusUpdated, RejectCode } from "../../../contracts/orders.ts";
+import type { ExecutionReport } from "../../../contracts/trading.ts";
+import { divideDecimals, subtractDecimals } from "../../../lib/kernel/decimal.ts";
+import { isTerminal, mayBecome } from "./order-state.ts";
+
+/** Average prices are rounded half to even at this many digits after the point; all other amounts are exact. */
+const AVERAGE_PRICE_SCALE = 10;
+
+/** An order with what its owner does not see: how far its execution has been applied and how many events told of it. */
+export interface OrderRecord extends Order {
+	readonly filled_notional: string;
+	readonly report_seq: number;
+	readonly event_seq: number;
+	readonly correlation_id: string;
+}
+
+/** An event about the order, numbered after those before it. */
+export type OrderEvent =
+	| { readonly type: "orders.created"; readonly aggregate_seq: number; readonly data: Order }
+	| { readonly type: "orders.status_updated"; readonly aggregate_seq: number; readonly data: OrderStatusUpdated }
+	| { readonly type: "orders.executed"; readonly aggregate_seq: number; readonly data: OrderExecuted };
+
+export type Applied =
+	| { readonly ok: true; readonly order: OrderRecord; readonly events: readonly OrderEvent[] }
+	| { readonly ok: false; readonly reason: "ALREADY_APPLIED" | "TOO_EARLY" | "ILLEGAL_TRANSITION" };
+
+/** The order after an execution report: each one is applied once and in order. */
+export function applyReport(order: OrderRecord, report: ExecutionReport): Applied {
+	if (report.report_seq <= order.report_seq) return { ok: false, reason: "ALREADY_APPLIED" };
+	if (report.previous_seq > order.report_seq) return { ok: false, reason: "TOO_EARLY" };
+	if (report.status !== order.status && !mayBecome(order.status, report.status))
+		return { ok: false, reason: "ILLEGAL_TRANSITION" };
+	const filled = report.filled_quantity;
+	const next: OrderRecord = {
+		...order,
+		status: report.status,
+		reject_code: report.reject_code,
+		filled_quantity: filled,
+		remaining_quantity: subtractDecimals(order.quantity, filled),
+		filled_notional: report.filled_notional,
+		average_price: filled === "0" ? null : divideDecimals(report.filled_notional, filled, AVERAGE_PRICE_SCALE),
+		fee: report.fee,
+		report_seq: report.report_seq,
+		...changedAt(order, report.timestamp, isTerminal(report.status)),
+	};
+	const fills = report.fills.filter((fill) => fill.report_seq > order.report_seq);
+	return withEvents(order, next, fills);
+}
+
+/** The order turned away before it reached a book. */
+export function reject(order: OrderRecord, code: RejectCode, at: string): Applied {
+	if (order.status === "rejected") return { ok: false, reason: "ALREADY_APPLIED" };
+	if (!mayBecome(order.status, "rejected")) return { ok: false, reason: "ILLEGAL_TRANSITION" };
+	const next: OrderRecord = { ...order, status: "rejected", reject_code: code, ...changedAt(order, at, true) };
+	return withEvents(order, next, []);
+}
+
+/** The order as its owner sees it. */
+export function shown(record: OrderRecord): Order {
+	const { filled_notional: _notional, report_seq: _report, event_seq: _event, correlation_id: _correlation, ...order } = record;
+	return order;
+}
+
+function changedAt(order: OrderRecord, at: string, terminal: boolean): Pick<Order, "version" | "updated_at" | "closed_at"> {
+	return { version: order.version + 1, updated_at: at, closed_at: terminal ? at : null };
+}
+
+/** Tells of the fills first, then of the status that they led to. */
+function withEvents(before: OrderRecord, after: OrderRecord, fills: ExecutionReport["fills"]): Applied {
+	const { order_id, user_id, symbol, side, filled_quantity, average_price } = after;
+	const events: OrderEvent[] = [];
+	const nextSeq = () => before.event_seq + events.length + 1;
+	if (fills.length > 0 && average_price !== null) {
+		const told = fills.map(({ trade_id, price, quantity }) => ({ trade_id, price, quantity }));
+		const data = { order_id, user_id, symbol, side, fills: told, filled_quantity, average_price };
+		events.push({ type: "orders.executed", aggregate_seq: nextSeq(), data });
+	}
+	if (after.status !== before.status) {
+		const data = { order_id, user_id, symbol, from: before.status, to: after.status, reject_code: after.reject_code };
+		events.push({ type: "orders.status_updated", aggregate_seq: nextSeq(), data });
+	}
+	return { ok: true, order: { ...after, event_seq: before.event_seq + events.length }, events };
+}

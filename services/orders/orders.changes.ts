@@ -1,0 +1,73 @@
+import type { RejectCode } from "../../contracts/orders.ts";
+import type { ExecutionReport } from "../../contracts/trading.ts";
+import type { Tx } from "../../lib/db.ts";
+import { tooEarly } from "../../lib/event-bus/consumer.ts";
+import type { Staged } from "../../lib/event-bus/outbox.ts";
+import type { Outbox } from "../../mixins/outbox.mixin.ts";
+import { isTerminal } from "./domain/order-state.ts";
+import { applyReport, reject, type Applied, type OrderEvent, type OrderRecord } from "./domain/order.ts";
+import { countOpen, lockBehind, updateOrders } from "./orders.store.ts";
+
+/** What is to happen to an order: a report of its execution, or its rejection before it reached a book. */
+export type Change =
+	| { readonly kind: "report"; readonly orderId: string; readonly report: ExecutionReport; readonly causationId?: string }
+	| { readonly kind: "reject"; readonly orderId: string; readonly code: RejectCode };
+
+/** A rejection stands before every report. */
+const BEFORE_ANY_REPORT = 1;
+
+/**
+ * Applies changes in their order and tells of them, in one transaction. Gives per change null, or why it could not be
+ * applied: `tooEarly` when its predecessor has yet to come. A change that has been applied before does nothing.
+ */
+export async function applyChanges(outbox: Outbox, tx: Tx, changes: readonly Change[]): Promise<(Error | null)[]> {
+	const { orders, now } = await lockBehind(tx, furthestOf(changes));
+	const changed = new Map<string, OrderRecord>();
+	const events: Staged[] = [];
+	const results = changes.map((change) => {
+		const order = orders.get(change.orderId);
+		const applied = order && applyOne(order, change, now);
+		if (!applied) return null;
+		if (!applied.ok) return whyNot(order, change, applied.reason);
+		orders.set(order.order_id, applied.order);
+		changed.set(order.order_id, applied.order);
+		events.push(...applied.events.map((event) => toldOf(applied.order, event, change)));
+		return null;
+	});
+	await updateOrders(tx, [...changed.values()]);
+	await countOpen(tx, closings(changed.values()));
+	await outbox.stage(tx, events);
+	return results;
+}
+
+function furthestOf(changes: readonly Change[]): Map<string, number> {
+	const furthest = new Map<string, number>();
+	for (const change of changes) {
+		const seq = change.kind === "report" ? change.report.report_seq : BEFORE_ANY_REPORT;
+		furthest.set(change.orderId, Math.max(seq, furthest.get(change.orderId) ?? 0));
+	}
+	return furthest;
+}
+
+function applyOne(order: OrderRecord, change: Change, now: string): Applied {
+	return change.kind === "reject" ? reject(order, change.code, now) : applyReport(order, change.report);
+}
+
+function whyNot(order: OrderRecord, change: Change, reason: Extract<Applied, { ok: false }>["reason"]): Error | null {
+	if (reason === "ALREADY_APPLIED") return null;
+	const what = change.kind === "reject" ? "its rejection" : `report ${change.report.report_seq} (${change.report.status})`;
+	if (reason === "TOO_EARLY") return tooEarly(`order ${order.order_id}: ${what} comes before its predecessor`);
+	return new Error(`order ${order.order_id} is ${order.status}: ${what} cannot follow`);
+}
+
+/** The event as it is staged; `causation_id` is the event that led to it, where one did. */
+export function toldOf(order: OrderRecord, event: OrderEvent, change?: Change): Staged {
+	const causation = change?.kind === "report" ? (change.causationId ?? null) : null;
+	return { ...event, aggregate_id: order.order_id, correlation_id: order.correlation_id, causation_id: causation };
+}
+
+function closings(orders: Iterable<OrderRecord>): Map<string, number> {
+	const closed = new Map<string, number>();
+	for (const order of orders) if (isTerminal(order.status)) closed.set(order.user_id, (closed.get(order.user_id) ?? 0) - 1);
+	return closed;
+}

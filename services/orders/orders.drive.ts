@@ -1,0 +1,67 @@
+import type { Context } from "moleculer";
+import type { ExecutionReport, SubmitOrder } from "../../contracts/trading.ts";
+import { call } from "../../lib/service.ts";
+import { isTooEarly } from "../../lib/event-bus/consumer.ts";
+import type { OrderRecord } from "./domain/order.ts";
+import type { Orders } from "./orders.service.ts";
+import { openOrdersOf, readAnyOrder } from "./orders.store.ts";
+
+/** Shorter than the gateway's own timeout, so that the client gets its 202 rather than nothing. */
+const STEP_TIMEOUT_MS = 4_000;
+
+type Caller = Pick<Context, "call">;
+
+/**
+ * Brings a pending order to an end: risk decides, trading executes, and the report is applied. Every step is idempotent
+ * by the order's id, so it does not matter how often or from where an order is driven. Gives the order as it then
+ * stands: still `pending` when a step could not be finished.
+ */
+export async function drive(orders: Orders, caller: Caller, order: OrderRecord, openOrders: number | null): Promise<OrderRecord> {
+	if (order.status !== "pending") return order;
+	const underWay = orders.driving.get(order.order_id);
+	if (underWay) return underWay;
+	const driven = takeSteps(orders, caller, order, openOrders)
+		.catch((error) => {
+			orders.logger.warn(`order ${order.order_id} stays pending`, error);
+			return readOrThrow(orders, order.order_id);
+		})
+		.finally(() => orders.driving.delete(order.order_id));
+	orders.driving.set(order.order_id, driven);
+	return driven;
+}
+
+async function takeSteps(orders: Orders, caller: Caller, order: OrderRecord, counted: number | null): Promise<OrderRecord> {
+	const submission = submissionOf(order);
+	const opts = { timeout: STEP_TIMEOUT_MS, requestID: order.correlation_id };
+	const openOrders = counted ?? (await openOrdersOf(orders.db, order.user_id));
+	const decision = await call(caller, "risk.check", { order: submission, open_orders: openOrders }, opts);
+	if (decision.code) {
+		await orders.writes.apply.add({ kind: "reject", orderId: order.order_id, code: decision.code });
+		return readOrThrow(orders, order.order_id);
+	}
+	const report = await call(caller, "trading.submit", submission, opts);
+	return settleReport(orders, caller, order, report);
+}
+
+/** Applies a report that trading has answered with; one that is ahead of the order is asked for again, whole. */
+export async function settleReport(orders: Orders, caller: Caller, order: OrderRecord, report: ExecutionReport): Promise<OrderRecord> {
+	const change = { kind: "report", orderId: order.order_id, report } as const;
+	await orders.writes.apply.add(change).catch(async (error) => {
+		if (!isTooEarly(error)) throw error;
+		const whole = await call(caller, "trading.report", { order_id: order.order_id }, { timeout: STEP_TIMEOUT_MS });
+		if (whole) await orders.writes.apply.add({ ...change, report: whole });
+	});
+	return readOrThrow(orders, order.order_id);
+}
+
+/** The order as trading takes it. */
+export function submissionOf(order: SubmitOrder): SubmitOrder {
+	const { order_id, user_id, symbol, side, order_type, time_in_force, quantity, price } = order;
+	return { order_id, user_id, symbol, side, order_type, time_in_force, quantity, price };
+}
+
+async function readOrThrow(orders: Orders, orderId: string): Promise<OrderRecord> {
+	const order = await readAnyOrder(orders.db, orderId);
+	if (!order) throw new Error(`order ${orderId} is gone`);
+	return order;
+}

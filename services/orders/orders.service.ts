@@ -1,0 +1,142 @@
+import type { Service, ServiceSettingSchema } from "moleculer";
+import type { Order } from "../../contracts/orders.ts";
+import { callerOf } from "../../lib/caller.ts";
+import { pageRules } from "../../lib/page.ts";
+import type { TypedService } from "../../lib/service.ts";
+import { consumer } from "../../mixins/consumer.mixin.ts";
+import { database, type Database } from "../../mixins/database.mixin.ts";
+import { outbox, type Outbox } from "../../mixins/outbox.mixin.ts";
+import { settings, type Settings } from "../../mixins/settings.mixin.ts";
+import { capacityOf, type Capacity } from "./capacity.ts";
+import type { OrderRecord } from "./domain/order.ts";
+import { STATUSES } from "./domain/order-state.ts";
+import { instrumentsOf, type Instruments } from "./instruments.ts";
+import { applyChanges } from "./orders.changes.ts";
+import { cancelAll, cancelOrder, placeOrder, setStatus, validateOrder } from "./orders.commands.ts";
+import { getOrder, getOrderByClientId, listOrders } from "./orders.queries.ts";
+import { openWrites, type Writes } from "./orders.writes.ts";
+import { startSweeper } from "./sweeper.ts";
+
+interface State {
+	writes: Writes;
+	capacity: Capacity;
+	instruments: Instruments;
+	/** Orders on their way through risk and trading from this node; a second request for one joins the first. */
+	driving: Map<string, Promise<OrderRecord>>;
+	sweeper: ReturnType<typeof startSweeper>;
+}
+type Adds = Database & Outbox & Settings & State;
+export type Orders = Service<ServiceSettingSchema> & Adds;
+
+const SIDES = ["buy", "sell"];
+const symbol = { type: "string", min: 1, max: 32 } as const;
+const placement = {
+	$$strict: true,
+	symbol,
+	side: { type: "enum", values: SIDES },
+	order_type: { type: "enum", values: ["limit", "market"], optional: true },
+	quantity: { type: "string", max: 64 },
+	price: { type: "string", max: 64, optional: true },
+	time_in_force: { type: "enum", values: ["gtc", "ioc"], optional: true },
+	client_order_id: { type: "string", pattern: /^[\x21-\x7e]{1,48}$/, optional: true },
+	metadata: { type: "object", optional: true },
+} as const;
+
+const orders: TypedService<"orders", {}, Adds> = {
+	name: "orders",
+	mixins: [database("orders"), outbox("orders"), consumer("orders"), settings()],
+
+	actions: {
+		place: {
+			auth: "user",
+			params: placement,
+			handler(ctx) {
+				return placeOrder(this, ctx);
+			},
+		},
+		validate: {
+			auth: "user",
+			params: placement,
+			handler(ctx) {
+				return validateOrder(this, ctx);
+			},
+		},
+		get: {
+			auth: "user",
+			params: { $$strict: true, order_id: "uuid" },
+			handler(ctx): Promise<Order> {
+				return getOrder(this.db, callerOf(ctx).user_id, ctx.params.order_id);
+			},
+		},
+		getByClientId: {
+			auth: "user",
+			params: { $$strict: true, client_order_id: { type: "string", min: 1, max: 48 } },
+			handler(ctx) {
+				return getOrderByClientId(this.db, callerOf(ctx).user_id, ctx.params.client_order_id);
+			},
+		},
+		list: {
+			auth: "user",
+			params: {
+				$$strict: true,
+				...pageRules,
+				status: { type: "enum", values: [...STATUSES], optional: true },
+				symbol: { ...symbol, optional: true },
+			},
+			handler(ctx) {
+				return listOrders(this.db, callerOf(ctx).user_id, ctx.params);
+			},
+		},
+		cancel: {
+			auth: "user",
+			params: { $$strict: true, order_id: "uuid" },
+			handler(ctx) {
+				return cancelOrder(this, ctx);
+			},
+		},
+		cancelAll: {
+			auth: "user",
+			params: { $$strict: true, symbol: { ...symbol, optional: true }, side: { type: "enum", values: SIDES, optional: true } },
+			handler(ctx) {
+				return cancelAll(this, ctx);
+			},
+		},
+		setStatus: {
+			auth: "user",
+			params: { $$strict: true, order_id: "uuid", status: { type: "enum", values: [...STATUSES] } },
+			handler(ctx) {
+				return setStatus(this, ctx);
+			},
+		},
+	},
+
+	consumes: {
+		async "trading.execution_reported"(tx, events) {
+			const results = await applyChanges(
+				this,
+				tx,
+				events.map((event) => ({ kind: "report", orderId: event.data.order_id, report: event.data, causationId: event.event_id })),
+			);
+			const failed = results.find((error) => error !== null);
+			if (failed) throw failed;
+		},
+	},
+
+	created() {
+		this.writes = openWrites(this);
+		this.capacity = capacityOf(this);
+		this.instruments = instrumentsOf(this.broker);
+		this.driving = new Map();
+	},
+
+	async started() {
+		this.sweeper = startSweeper(this);
+	},
+
+	async stopped() {
+		await this.sweeper.stop();
+		await Promise.all([this.writes.keep.drained(), this.writes.apply.drained()]);
+	},
+};
+
+export default orders;

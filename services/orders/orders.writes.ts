@@ -1,0 +1,82 @@
+import { batcher, type Batcher } from "../../lib/batch.ts";
+import type { Database } from "../../mixins/database.mixin.ts";
+import type { Outbox } from "../../mixins/outbox.mixin.ts";
+import { applyChanges, toldOf, type Change } from "./orders.changes.ts";
+import { shown, type OrderRecord } from "./domain/order.ts";
+import { countOpen, insertOrders, readByClientIds, type Draft } from "./orders.store.ts";
+
+const MAX_BATCH = 256;
+const MAX_QUEUE = 10_000;
+
+/** An order as it was kept now, with the count of its user's open orders, it among them; or as it was kept before. */
+export type Kept =
+	| { readonly replayed: false; readonly order: OrderRecord; readonly openOrders: number }
+	| { readonly replayed: true; readonly order: OrderRecord };
+
+/** The two writes on the path of an order, each as a group commit. */
+export interface Writes {
+	/** Keeps a draft as `pending`, once per `client_order_id`. */
+	readonly keep: Batcher<Draft, Kept>;
+	/** Applies what execution brought. */
+	readonly apply: Batcher<Change, void>;
+}
+
+/** The group commits of one node. */
+export function openWrites(orders: Database & Outbox): Writes {
+	return {
+		keep: batcher({ maxBatch: MAX_BATCH, maxQueue: MAX_QUEUE, run: (drafts) => keepAll(orders, drafts) }),
+		apply: batcher({ maxBatch: MAX_BATCH, maxQueue: MAX_QUEUE, run: (changes) => applyAll(orders, changes) }),
+	};
+}
+
+function keepAll(orders: Database & Outbox, drafts: readonly Draft[]): Promise<Kept[]> {
+	return orders.db.transaction(async (tx) => {
+		const fresh = await insertOrders(tx, drafts);
+		const counts = await countOpen(tx, perUser(fresh));
+		await orders.stage(tx, fresh.map((order) => toldOf(order, { type: "orders.created", aggregate_seq: 1, data: shown(order) })));
+		const openOrders = placeInCounts(fresh, counts);
+		const byId = new Map(fresh.map((order) => [order.order_id, order]));
+		const earlier = await earlierOnes(tx, drafts.filter((draft) => !byId.has(draft.orderId)));
+		return drafts.map((draft): Kept => {
+			const order = byId.get(draft.orderId);
+			if (order) return { order, replayed: false, openOrders: openOrders.get(order.order_id) as number };
+			const replay = earlier.get(keyOf(draft.userId, draft.terms.client_order_id));
+			if (!replay) throw new Error(`order ${draft.orderId} was neither kept nor found`);
+			return { order: replay, replayed: true };
+		});
+	});
+}
+
+/** Each order's number among its user's open ones: those of one batch follow each other. */
+function placeInCounts(fresh: readonly OrderRecord[], counts: ReadonlyMap<string, number>): Map<string, number> {
+	const left = new Map(counts);
+	const places = new Map<string, number>();
+	for (const order of fresh.toReversed()) {
+		const place = left.get(order.user_id) ?? 0;
+		places.set(order.order_id, place);
+		left.set(order.user_id, place - 1);
+	}
+	return places;
+}
+
+async function earlierOnes(tx: Parameters<typeof readByClientIds>[0], drafts: readonly Draft[]): Promise<Map<string, OrderRecord>> {
+	if (drafts.length === 0) return new Map();
+	const keys = drafts.map((draft) => ({ userId: draft.userId, clientOrderId: draft.terms.client_order_id as string }));
+	const found = await readByClientIds(tx, keys);
+	return new Map(found.map((order) => [keyOf(order.user_id, order.client_order_id), order]));
+}
+
+function keyOf(userId: string, clientOrderId: string | null): string {
+	return `${userId}/${clientOrderId}`;
+}
+
+function perUser(orders: readonly OrderRecord[]): Map<string, number> {
+	const counts = new Map<string, number>();
+	for (const order of orders) counts.set(order.user_id, (counts.get(order.user_id) ?? 0) + 1);
+	return counts;
+}
+
+async function applyAll(orders: Database & Outbox, changes: readonly Change[]): Promise<(Error | undefined)[]> {
+	const results = await orders.db.transaction((tx) => applyChanges(orders, tx, changes));
+	return results.map((error) => error ?? undefined);
+}

@@ -1,0 +1,49 @@
+import { call } from "../../lib/service.ts";
+import { drive, settleReport, submissionOf } from "./orders.drive.ts";
+import type { Orders } from "./orders.service.ts";
+import { selectStalePending, type StalePending } from "./orders.store.ts";
+
+const SWEEP_EVERY_MS = 1_000;
+/** Younger orders are still being driven by the request that placed them. */
+const STALE_AFTER_S = 5;
+const MAX_SWEPT = 100;
+
+/** Drives on what has been left pending: by a crash, a timeout or a service that was away. Gives a way to stop it. */
+export function startSweeper(orders: Orders): { stop(): Promise<void> } {
+	let sweeping: Promise<void> = Promise.resolve();
+	let idle = true;
+	const timer = setInterval(() => {
+		if (!idle) return;
+		idle = false;
+		sweeping = sweep(orders)
+			.catch((error) => orders.logger.warn("pending orders could not be swept", error))
+			.finally(() => (idle = true));
+	}, SWEEP_EVERY_MS);
+	return {
+		async stop() {
+			clearInterval(timer);
+			await sweeping;
+		},
+	};
+}
+
+async function sweep(orders: Orders): Promise<void> {
+	const timeoutS = await orders.setting("trading.order_timeout_s");
+	const stale = await selectStalePending(orders.db, STALE_AFTER_S, timeoutS, MAX_SWEPT);
+	await Promise.all(stale.map((pending) => sweepOne(orders, pending)));
+}
+
+/** An order past its time is closed in trading, which answers with what it is if it had arrived there after all. */
+async function sweepOne(orders: Orders, { order, timedOut }: StalePending): Promise<void> {
+	if (!timedOut) {
+		await drive(orders, orders.broker, order, null);
+		return;
+	}
+	try {
+		const closing = { order: submissionOf(order), status: "expired" } as const;
+		const report = await call(orders.broker, "trading.close", closing, { requestID: order.correlation_id });
+		await settleReport(orders, orders.broker, order, report);
+	} catch (error) {
+		orders.logger.warn(`order ${order.order_id} could not be expired`, error);
+	}
+}

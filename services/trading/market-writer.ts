@@ -1,0 +1,189 @@
+import { v7 as newId } from "uuid";
+import type { ExecutionReport, SubmitOrder } from "../../contracts/trading.ts";
+import { batcher } from "../../lib/batch.ts";
+import type { Db, Tx } from "../../lib/db.ts";
+import type { Staged } from "../../lib/event-bus/outbox.ts";
+import { refuse } from "../../lib/refuse.ts";
+import { assertSolvent, feeAccountOf, type Accounts } from "./domain/accounts.ts";
+import { addOrder, emptyBook, findOrder, ownersInReach, type Book } from "./domain/book.ts";
+import { close, closeUnknown, submit, type Execution } from "./domain/execute.ts";
+import { toLots, toTicks, type Market } from "./domain/market.ts";
+import type { ExecutionOrder } from "./domain/order.ts";
+import { executionReported, reportOf, tradeExecuted } from "./trading.events.ts";
+import { fence, knownOrders, loadCounters, loadWorkingOrders, lockAccounts, saveExecution, takeLease } from "./trading.store.ts";
+
+/** What is asked of a market: execute a new order, or end one. */
+export interface MarketCommand {
+	readonly kind: "submit" | "canceled" | "expired";
+	readonly order: SubmitOrder;
+	readonly correlationId: string;
+}
+
+/** What came of a command: a report, `known` for an order that had ended or arrived before, or the node to ask instead. */
+export type Executed =
+	| { readonly at: "here"; readonly report: ExecutionReport }
+	| { readonly at: "known" }
+	| { readonly at: "elsewhere"; readonly node: string };
+
+/** The one writer of a market on this node. */
+export interface MarketWriter {
+	execute(command: MarketCommand): Promise<Executed>;
+	/** Forgets the book: the next command takes the lease again and rebuilds it. */
+	drop(): void;
+	isOwner(): boolean;
+	drained(): Promise<void>;
+}
+
+interface WriterOptions {
+	readonly market: Market;
+	readonly db: Db;
+	readonly node: string;
+	readonly instance: string;
+	stage(tx: Tx, events: readonly Staged[]): Promise<void>;
+}
+
+/** The book as this node holds it: a cache of committed rows, worthless from a failed commit on. */
+interface Owned {
+	readonly epoch: string;
+	readonly book: Book;
+	tradeSeq: number;
+	arrivalSeq: number;
+	clean: boolean;
+}
+
+const MAX_BATCH = 256;
+const MAX_QUEUE = 10_000;
+/** A batch that lost a race for locks, or its lease, rebuilds the book and tries again this often. */
+const MAX_ATTEMPTS = 3;
+
+/** Says that the book is not what the database holds: the lease has gone, or a rolled-back run has changed it. */
+const STALE_BOOK = new Error("the book is stale");
+
+/** A writer that commits what arrives together as one batch, and owns the market by a lease in the database. */
+export function marketWriter(options: WriterOptions): MarketWriter {
+	const { market, db } = options;
+	let owned: Owned | null = null;
+	const batches = batcher<MarketCommand, Executed>({ maxBatch: MAX_BATCH, maxQueue: MAX_QUEUE, run });
+
+	async function run(commands: readonly MarketCommand[]): Promise<Executed[]> {
+		for (let attempt = 1; ; attempt++) {
+			try {
+				const ownership = owned ?? (await open());
+				if ("elsewhere" in ownership) return commands.map(() => ({ at: "elsewhere", node: ownership.elsewhere }));
+				owned = ownership;
+				return await commit(ownership, commands);
+			} catch (error) {
+				owned = null;
+				if (error !== STALE_BOOK) throw error;
+				if (attempt === MAX_ATTEMPTS) throw refuse("SERVICE_UNAVAILABLE", `Market ${market.symbol} is changing hands`);
+			}
+		}
+	}
+
+	function open(): Promise<Owned | { readonly elsewhere: string }> {
+		return db.transaction(async (tx) => {
+			const lease = await takeLease(tx, market.symbol, options.node, options.instance);
+			if (!lease.mine) return { elsewhere: lease.ownerNode };
+			const book = emptyBook();
+			await loadWorkingOrders(tx, market.symbol, (order) => addOrder(book, order));
+			return { epoch: lease.epoch, book, ...(await loadCounters(tx, market.symbol)), clean: true };
+		});
+	}
+
+	/** A run that the database rolled back has changed the book, so the next one must not build on it. */
+	async function commit(state: Owned, commands: readonly MarketCommand[]): Promise<Executed[]> {
+		const results = await db.transaction(async (tx) => {
+			const now = state.clean ? await fence(tx, market.symbol, state.epoch) : null;
+			if (!now) throw STALE_BOOK;
+			const orders = commands.map((command) => executionOrderOf(market, command.order));
+			const known = await knownOrders(tx, orders.map((order) => order.orderId));
+			const accounts = await lockAccounts(tx, ownersOf(state.book, orders, market), [market.baseAsset, market.quoteAsset]);
+			state.clean = false;
+			const execution = executionOf(market, state, accounts);
+			const { executed, events } = executeAll(execution, commands, orders, known, now);
+			assertSolvent(accounts);
+			await saveExecution(tx, execution, now);
+			await options.stage(tx, events);
+			state.tradeSeq = execution.tradeSeq;
+			state.arrivalSeq = execution.arrivalSeq;
+			return executed;
+		});
+		state.clean = true;
+		return results;
+	}
+
+	return {
+		execute: (command) => batches.add(command),
+		drop: () => void (owned = null),
+		isOwner: () => owned !== null,
+		drained: () => batches.drained(),
+	};
+}
+
+/** The order as the engine sees it; throws on a price or quantity off the grid, which the edge has refused before. */
+export function executionOrderOf(market: Market, order: SubmitOrder): ExecutionOrder {
+	return {
+		orderId: order.order_id,
+		userId: order.user_id,
+		side: order.side,
+		priceTicks: order.price === null ? null : toTicks(market, order.price),
+		rests: order.order_type === "limit" && order.time_in_force === "gtc",
+		quantityLots: toLots(market, order.quantity),
+		filledLots: 0,
+		filledNotional: 0n,
+		fee: 0n,
+		hold: 0n,
+		status: "open",
+		rejectReason: null,
+		reportSeq: 0,
+		arrivalSeq: 0,
+	};
+}
+
+/** Everyone whose money this batch can move: the orders' users, the makers within their reach, and the fee account. */
+function ownersOf(book: Book, orders: readonly ExecutionOrder[], market: Market): Set<string> {
+	const owners = new Set(orders.map((order) => order.userId)).add(feeAccountOf(market.symbol));
+	for (const side of ["buy", "sell"] as const) {
+		const incoming = orders.filter((order) => order.side !== side);
+		// Orders of this side may be canceled before, so that those behind them come within reach.
+		const lots = orders.reduce((sum, order) => sum + order.quantityLots, 0);
+		for (const owner of ownersInReach(book, side, incoming, lots)) owners.add(owner);
+	}
+	return owners;
+}
+
+function executionOf(market: Market, state: Owned, accounts: Accounts): Execution {
+	const { book, tradeSeq, arrivalSeq } = state;
+	return { market, book, accounts, newId, tradeSeq, arrivalSeq, trades: [], reports: [], changed: new Map() };
+}
+
+function executeAll(
+	execution: Execution,
+	commands: readonly MarketCommand[],
+	orders: readonly ExecutionOrder[],
+	known: Set<string>,
+	now: Date,
+): { executed: Executed[]; events: Staged[] } {
+	const { market } = execution;
+	const events: Staged[] = [];
+	const executed = commands.map((command, i): Executed => {
+		const order = orders[i] as ExecutionOrder;
+		const [reportsBefore, tradesBefore] = [execution.reports.length, execution.trades.length];
+		if (!executeOne(execution, command, order, known)) return { at: "known" };
+		known.add(order.orderId);
+		const reports = execution.reports.slice(reportsBefore).map((report) => reportOf(market, report, now));
+		events.push(...reports.map((report) => executionReported(report, command.correlationId)));
+		for (const trade of execution.trades.slice(tradesBefore)) events.push(tradeExecuted(market, trade, now, command.correlationId));
+		return { at: "here", report: reports.at(-1) as ExecutionReport };
+	});
+	return { executed, events };
+}
+
+/** Whether the command had something to do; the last report it made is then that of its own order. */
+function executeOne(execution: Execution, command: MarketCommand, order: ExecutionOrder, known: ReadonlySet<string>): boolean {
+	if (command.kind !== "submit" && findOrder(execution.book, order.orderId)) close(execution, order.orderId, command.kind);
+	else if (known.has(order.orderId)) return false;
+	else if (command.kind === "submit") submit(execution, order);
+	else closeUnknown(execution, order, command.kind);
+	return true;
+}

@@ -1,0 +1,134 @@
+import type { Context } from "moleculer";
+import { v7 as newId } from "uuid";
+import type { Meta, Principal } from "../../contracts/index.ts";
+import type { ExecutionReport, SubmitOrder, Transfer, TransferRequest } from "../../contracts/trading.ts";
+import { callerOf, isAdmin } from "../../lib/caller.ts";
+import { isDecimal, normalize, scaleOf, toUnits } from "../../lib/kernel/decimal.ts";
+import type { Tx } from "../../lib/db.ts";
+import { refuse, refuseFields, type FieldError } from "../../lib/refuse.ts";
+import { call } from "../../lib/service.ts";
+import type { Database } from "../../mixins/database.mixin.ts";
+import type { Outbox } from "../../mixins/outbox.mixin.ts";
+import type { Settings } from "../../mixins/settings.mixin.ts";
+import { accountOf, availableOn, EXTERNAL, post, type Posting } from "./domain/accounts.ts";
+import { ASSET_SCALE } from "./domain/market.ts";
+import type { MarketCommand } from "./market-writer.ts";
+import type { Markets } from "./markets.ts";
+import { readReport } from "./trading.queries.ts";
+import { lockAccounts, saveAccounts } from "./trading.store.ts";
+import { insertTransfer, readTransfer } from "./transfer.store.ts";
+
+export type Trading = Database & Outbox & Settings & { readonly markets: Markets };
+
+/** One transfer moves at most this many digits before the point. */
+const MAX_TRANSFER_DIGITS = 15;
+
+/** Executes an order once; the same order again gives what became of it. */
+export function submitOrder(trading: Trading, ctx: Context<SubmitOrder, Meta>): Promise<ExecutionReport> {
+	return execute(trading, ctx, "submit", ctx.params, (nodeID) => call(ctx, "trading.submit", ctx.params, passOn(nodeID)));
+}
+
+/** Ends an order, or gives the report of one that had already ended. */
+export function closeOrder(
+	trading: Trading,
+	ctx: Context<{ readonly order: SubmitOrder; readonly status: "canceled" | "expired" }, Meta>,
+): Promise<ExecutionReport> {
+	const { order, status } = ctx.params;
+	return execute(trading, ctx, status, order, (nodeID) => call(ctx, "trading.close", ctx.params, passOn(nodeID)));
+}
+
+async function execute(
+	trading: Trading,
+	ctx: Context<unknown, Meta>,
+	kind: MarketCommand["kind"],
+	order: SubmitOrder,
+	forward: (nodeID: string) => Promise<ExecutionReport>,
+): Promise<ExecutionReport> {
+	const { writer } = await trading.markets.get(order.symbol);
+	const executed = await writer.execute({ kind, order, correlationId: ctx.requestID ?? order.order_id });
+	if (executed.at === "here") return executed.report;
+	if (executed.at === "elsewhere") {
+		if (ctx.meta.forwarded) throw refuse("SERVICE_UNAVAILABLE", `Market ${order.symbol} is changing hands`);
+		return forward(executed.node);
+	}
+	const report = await readReport(trading.db, order.order_id);
+	if (!report) throw new Error(`order ${order.order_id} is known but has no row`);
+	return report;
+}
+
+function passOn(nodeID: string): { nodeID: string; meta: Meta } {
+	return { nodeID, meta: { forwarded: true } };
+}
+
+interface Moved {
+	readonly transfer: Transfer;
+	readonly replayed: boolean;
+}
+
+/** Pays paper money in: an admin for anybody, a user for himself where the setting allows it. */
+export async function deposit(trading: Trading, ctx: Context<TransferRequest, Meta>): Promise<Moved> {
+	const user = callerOf(ctx);
+	if (!isAdmin(user) && !(await trading.setting("trading.paper_deposits"))) throw refuse("PAPER_DEPOSITS_DISABLED");
+	return transfer(trading, ctx, "deposit", user);
+}
+
+/** Pays money out of what is available: a user from his own account, an admin from anybody's. */
+export function withdraw(trading: Trading, ctx: Context<TransferRequest, Meta>): Promise<Moved> {
+	return transfer(trading, ctx, "withdrawal", callerOf(ctx));
+}
+
+async function transfer(trading: Trading, ctx: Context<TransferRequest, Meta>, kind: Transfer["kind"], caller: Principal): Promise<Moved> {
+	const userId = ctx.params.user_id ?? caller.user_id;
+	if (userId !== caller.user_id) await assertMayMoveFor(ctx, caller, userId);
+	await assertTransferable(ctx, ctx.params);
+	const draft = { ...ctx.params, kind, user_id: userId, amount: normalize(ctx.params.amount) };
+	return trading.db.transaction(async (tx) => {
+		const made = await insertTransfer(tx, newId(), caller.user_id, draft);
+		if (!made) return replay(await readTransfer(tx, caller.user_id, draft.idempotency_key), draft);
+		await moveMoney(tx, made);
+		await trading.stage(tx, [
+			{
+				type: kind === "deposit" ? "trading.deposited" : "trading.withdrawn",
+				aggregate_id: `transfer:${made.transfer_id}`,
+				aggregate_seq: 1,
+				data: made,
+				correlation_id: ctx.requestID ?? made.transfer_id,
+			},
+		]);
+		return { transfer: made, replayed: false };
+	});
+}
+
+async function moveMoney(tx: Tx, { transfer_id: id, kind, user_id: owner, asset, amount }: Transfer): Promise<void> {
+	const units = toUnits(amount, ASSET_SCALE);
+	const accounts = await lockAccounts(tx, [EXTERNAL, owner], [asset]);
+	if (kind === "withdrawal" && availableOn(accountOf(accounts, owner, asset)) < units) throw refuse("INSUFFICIENT_FUNDS");
+	const into = kind === "deposit" ? units : -units;
+	const line = (account: string, moved: bigint): Posting => ({ journalId: id, kind, referenceId: id, owner: account, asset, amount: moved });
+	post(accounts, [line(owner, into), line(EXTERNAL, -into)]);
+	await saveAccounts(tx, accounts);
+}
+
+function replay(earlier: Transfer, draft: Omit<Transfer, "transfer_id" | "created_at">): Moved {
+	const same = (["kind", "user_id", "asset", "amount"] as const).every((field) => earlier[field] === draft[field]);
+	if (!same) throw refuse("IDEMPOTENCY_KEY_REUSED");
+	return { transfer: earlier, replayed: true };
+}
+
+async function assertMayMoveFor(ctx: Context<unknown, Meta>, caller: Principal, userId: string): Promise<void> {
+	if (!isAdmin(caller)) throw refuse("FORBIDDEN");
+	if (!(await call(ctx, "users.find", { user_id: userId }))) throw refuse("NOT_FOUND", "There is no such user");
+}
+
+async function assertTransferable(ctx: Context<unknown, Meta>, { asset, amount }: TransferRequest): Promise<void> {
+	const errors: FieldError[] = [];
+	const refuseAmount = (code: string, message: string) => errors.push({ pointer: "/amount", code, message });
+	if (!isDecimal(amount)) refuseAmount("INVALID_DECIMAL", "amount must be a plain decimal such as \"100.50\"");
+	else if (amount.startsWith("-") || /^0(\.0+)?$/.test(amount)) refuseAmount("NOT_POSITIVE", "amount must be more than 0");
+	else if (scaleOf(amount) > ASSET_SCALE) refuseAmount("TOO_FINE", `amount may have ${ASSET_SCALE} digits after the point`);
+	else if ((amount.split(".")[0] as string).length > MAX_TRANSFER_DIGITS) refuseAmount("TOO_LARGE", "amount is too large");
+	const { items } = await call(ctx, "data.instruments");
+	if (!items.some((instrument) => instrument.base_asset === asset || instrument.quote_asset === asset))
+		errors.push({ pointer: "/asset", code: "UNKNOWN_ASSET", message: "No listed instrument has this asset" });
+	if (errors.length > 0) throw refuseFields(errors);
+}

@@ -1,0 +1,125 @@
+import { callerOf } from "../../lib/caller.ts";
+import type { TypedService } from "../../lib/service.ts";
+import { pageRules } from "../../lib/page.ts";
+import { database, type Database } from "../../mixins/database.mixin.ts";
+import { outbox, type Outbox } from "../../mixins/outbox.mixin.ts";
+import { settings, type Settings } from "../../mixins/settings.mixin.ts";
+import { executionOrderOf } from "./market-writer.ts";
+import { openMarkets, type Markets } from "./markets.ts";
+import { closeOrder, deposit, submitOrder, withdraw } from "./trading.commands.ts";
+import { listBalances, listFills, listPostings, readDepth, readReport, rehearse } from "./trading.queries.ts";
+
+const MAX_DEPTH = 500;
+const symbol = { type: "string", pattern: /^[A-Z0-9]{2,12}-[A-Z0-9]{2,12}$/ } as const;
+const order = {
+	order_id: "uuid",
+	user_id: "uuid",
+	symbol,
+	side: { type: "enum", values: ["buy", "sell"] },
+	order_type: { type: "enum", values: ["limit", "market"] },
+	time_in_force: { type: "enum", values: ["gtc", "ioc"] },
+	quantity: "string",
+	price: { type: "string", nullable: true },
+} as const;
+const transfer = {
+	$$strict: true,
+	asset: { type: "string", pattern: /^[A-Z0-9]{2,12}$/ },
+	amount: { type: "string", max: 40 },
+	user_id: { type: "uuid", optional: true },
+	idempotency_key: { type: "string", min: 1, max: 64 },
+} as const;
+
+const trading: TypedService<"trading", {}, Database & Outbox & Settings & { markets: Markets }> = {
+	name: "trading",
+	dependencies: ["data"],
+	mixins: [database("trading"), outbox("trading"), settings()],
+
+	actions: {
+		submit: {
+			auth: "internal",
+			// Calls for one symbol go to one node, so that its book is not handed to and fro.
+			strategy: "Shard",
+			strategyOptions: { shardKey: "symbol" },
+			params: order,
+			handler(ctx) {
+				return submitOrder(this, ctx);
+			},
+		},
+		close: {
+			auth: "internal",
+			strategy: "Shard",
+			strategyOptions: { shardKey: "order.symbol" },
+			params: { order: { type: "object", props: order }, status: { type: "enum", values: ["canceled", "expired"] } },
+			handler(ctx) {
+				return closeOrder(this, ctx);
+			},
+		},
+		report: {
+			auth: "internal",
+			params: { order_id: "uuid" },
+			handler(ctx) {
+				return readReport(this.db, ctx.params.order_id);
+			},
+		},
+		rehearse: {
+			auth: "internal",
+			params: order,
+			async handler(ctx) {
+				const { market } = await this.markets.get(ctx.params.symbol);
+				return rehearse(this.db, market, executionOrderOf(market, ctx.params));
+			},
+		},
+		balances: {
+			auth: "user",
+			handler(ctx) {
+				return listBalances(this.db, callerOf(ctx).user_id);
+			},
+		},
+		fills: {
+			auth: "user",
+			params: { $$strict: true, ...pageRules, order_id: { type: "uuid", optional: true } },
+			handler(ctx) {
+				return listFills(this.db, callerOf(ctx).user_id, ctx.params);
+			},
+		},
+		ledger: {
+			auth: "user",
+			params: { $$strict: true, ...pageRules, asset: { type: "string", max: 12, optional: true } },
+			handler(ctx) {
+				return listPostings(this.db, callerOf(ctx).user_id, ctx.params);
+			},
+		},
+		deposit: {
+			auth: "user",
+			params: transfer,
+			handler(ctx) {
+				return deposit(this, ctx);
+			},
+		},
+		withdraw: {
+			auth: "user",
+			params: transfer,
+			handler(ctx) {
+				return withdraw(this, ctx);
+			},
+		},
+		depth: {
+			auth: "public",
+			params: { $$strict: true, symbol, depth: { type: "number", integer: true, min: 1, max: MAX_DEPTH, optional: true } },
+			async handler(ctx) {
+				const { market } = await this.markets.get(ctx.params.symbol);
+				return readDepth(this.db, market, ctx.params.depth);
+			},
+		},
+	},
+
+	created() {
+		this.markets = openMarkets({ db: this.db, broker: this.broker, stage: (tx, events) => this.stage(tx, events) });
+	},
+
+	async stopped() {
+		await this.markets.stop();
+	},
+};
+
+export default trading;
