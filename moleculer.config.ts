@@ -1,6 +1,8 @@
 import { type BrokerOptions, Errors } from "moleculer";
 import { type Env, env } from "./lib/env.ts";
 import { refuse } from "./lib/refuse.ts";
+import { deadline } from "./middlewares/deadline.ts";
+import { guards } from "./middlewares/index.ts";
 
 /** An order is answered in tens of milliseconds; after this long its outcome is better asked for than waited for. */
 const REQUEST_TIMEOUT_MS = 5_000;
@@ -16,9 +18,11 @@ const ENDPOINT_FAILURES: ReadonlySet<string> = new Set(["REQUEST_TIMEOUT", "REQU
 
 /**
  * From the handler outwards. Moleculer's own order with these changes: the circuit breaker stands outside the timeout,
- * because inside it would never see one; retry, fallback, tracing and metrics, which nothing uses, are not there.
+ * because inside it would never see one; retry, fallback, tracing and metrics, which nothing uses, are not there. The
+ * deadline is checked innermost once more, since a call may wait in the bulkhead.
  */
-const MIDDLEWARES = [
+const MIDDLEWARES: NonNullable<BrokerOptions["middlewares"]> = [
+	deadline,
 	"ActionHook",
 	"Validator",
 	"Bulkhead",
@@ -27,7 +31,8 @@ const MIDDLEWARES = [
 	"Timeout",
 	"CircuitBreaker",
 	"ErrorHandler",
-] as const;
+	...guards,
+];
 
 /** What went wrong inside stays in this node's log: messages may hold SQL, paths and personal data. */
 const hideInternalErrors: NonNullable<BrokerOptions["errorHandler"]> = function (error, info) {

@@ -17,12 +17,6 @@ export async function createNode(
 	return broker;
 }
 
-/** Stops the gateway, so that nothing new comes in, then all the rest. */
-export async function stopNode(broker: ServiceBroker): Promise<void> {
-	if (broker.getLocalService("api")) await broker.destroyService("api");
-	await broker.stop();
-}
-
 /** The folder of a service's migrations. */
 export function migrationsFolder(service: ServiceName): string {
 	return path.join(SERVICES_FOLDER, service, "migrations");

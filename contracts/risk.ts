@@ -10,15 +10,20 @@ export interface RiskCheck {
 	readonly rehearsal?: boolean;
 }
 
+export type RiskCode = Extract<RejectCode, "MAX_OPEN_ORDERS" | "MAX_ORDER_NOTIONAL">;
+
 /** The first decision on an order is kept and given again. `limit` and `observed` are null when it is allowed. */
 export interface RiskDecision {
 	readonly allowed: boolean;
-	readonly code: RejectCode | null;
+	readonly code: RiskCode | null;
 	readonly limit: string | null;
 	readonly observed: string | null;
 }
 
-/** Null leaves a limit to the default row, and on the default row to the runtime setting or to no limit. */
+/**
+ * Limits of one order's notional, in its quote asset, and of a user's open orders. Null leaves a limit to the default
+ * row, and on the default row to the runtime setting `trading.max_orders_per_user` or to no limit.
+ */
 export interface RiskLimits {
 	readonly scope: string;
 	readonly max_order_notional: Decimal | null;
@@ -30,7 +35,7 @@ export interface RiskApi {
 	check(params: RiskCheck): RiskDecision;
 	/** The limits in force for the caller. */
 	limits(): RiskLimits;
-	/** `scope` is a user's id or `default`. */
+	/** `scope` is a user's id or `default`; a limit that is not given stays as it is. */
 	setLimits(params: {
 		readonly scope: string;
 		readonly max_order_notional?: Decimal | null;

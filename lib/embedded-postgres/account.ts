@@ -1,6 +1,5 @@
 import { type SpawnSyncOptions, spawnSync } from "node:child_process";
-import { chown, lchown, readdir } from "node:fs/promises";
-import path from "node:path";
+import { existsSync, statSync } from "node:fs";
 
 /** The user that PostgreSQL runs as; null for the one that runs us. */
 export type Account = { readonly uid: number; readonly gid: number } | null;
@@ -10,9 +9,16 @@ const ACCOUNT_NAME = "postgres";
 /** Who has no account of his own to run PostgreSQL as takes the system's nobody. */
 const FALLBACK_NAME = "nobody";
 
-/** PostgreSQL refuses to run as root: gives the ordinary user to run it as then, made if need be, else null. */
-export function serverAccount(): Account {
+/**
+ * PostgreSQL refuses to run as root: gives the ordinary user to run it as then, made if need be, else null. Data that
+ * is there already stays with its owner.
+ */
+export function serverAccount(data: string): Account {
 	if (process.getuid?.() !== 0) return null;
+	if (existsSync(data)) {
+		const { uid, gid } = statSync(data);
+		if (uid !== 0) return { uid, gid };
+	}
 	const account = lookUp(ACCOUNT_NAME) ?? create(ACCOUNT_NAME) ?? lookUp(FALLBACK_NAME);
 	if (!account) throw new Error(`PostgreSQL cannot run as root, and there is no user ${ACCOUNT_NAME} to run it as`);
 	return account;
@@ -26,15 +32,6 @@ export function canEnter(account: Account, target: string): boolean {
 /** Options for a child process to run as `account`, in a folder that everybody may enter. */
 export function runAs(account: Account): Pick<SpawnSyncOptions, "uid" | "gid" | "cwd"> {
 	return { cwd: "/", ...account };
-}
-
-/** Gives `folder` and all in it to `account`. */
-export async function giveTo(account: Account, folder: string): Promise<void> {
-	if (!account) return;
-	await chown(folder, account.uid, account.gid);
-	for (const entry of await readdir(folder, { recursive: true })) {
-		await lchown(path.join(folder, entry), account.uid, account.gid);
-	}
 }
 
 function lookUp(name: string): Account {

@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, realpath, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { chown, mkdir, readFile, realpath, rename, rm, symlink, writeFile } from "node:fs/promises";
 import net from "node:net";
 import path from "node:path";
 import { promisify } from "node:util";
-import { type Account, canEnter, giveTo, runAs, serverAccount } from "./account.ts";
+import { type Account, canEnter, runAs, serverAccount } from "./account.ts";
 import { type Binaries, findBinaries } from "./binaries.ts";
 
 const run = promisify(execFile);
@@ -69,27 +69,29 @@ export async function removePostgres(home: string): Promise<void> {
 	if (!existsSync(home)) return;
 	const installation = await install(home);
 	if (await isRunning(installation)) await stop(installation, "immediate");
-	await rm(installation.home, { recursive: true, force: true });
+	await rm(await realpath(home), { recursive: true, force: true });
 	await rm(home, { recursive: true, force: true });
 }
 
-async function install(home: string): Promise<Installation> {
-	const account = serverAccount();
-	await mkdir(path.dirname(home), { recursive: true });
-	if (account && !existsSync(home) && !canEnter(account, path.dirname(home))) await moveOut(home);
-	const folder = existsSync(home) ? await realpath(home) : home;
-	await mkdir(folder, { recursive: true, mode: 0o700 });
-	await giveTo(account, folder);
-	const binaries = await findBinaries(account, account ? SHARED_FOLDER : path.dirname(home));
-	return { ...binaries, account, home: folder, data: path.join(folder, "data") };
+async function install(place: string): Promise<Installation> {
+	const account = serverAccount(path.join(place, "data"));
+	const parent = path.dirname(place);
+	await mkdir(parent, { recursive: true });
+	if (!existsSync(place)) await makeHome(place, account);
+	const home = await realpath(place);
+	const binaries = await findBinaries(account, account ? SHARED_FOLDER : parent);
+	return { ...binaries, account, home, data: path.join(home, "data") };
 }
 
-/** Leaves a symbolic link at `home` to a folder elsewhere that the server's user may enter. */
-async function moveOut(home: string): Promise<void> {
-	const id = createHash("sha256").update(home).digest("hex").slice(0, 16);
-	const elsewhere = path.join(SHARED_FOLDER, id);
-	await mkdir(elsewhere, { recursive: true });
-	await symlink(elsewhere, home);
+/** Leaves a symbolic link at `place` to a folder elsewhere when the server's user may not enter the way to it. */
+async function makeHome(place: string, account: Account): Promise<void> {
+	const reachable = canEnter(account, path.dirname(place));
+	const id = createHash("sha256").update(place).digest("hex").slice(0, 16);
+	const folder = reachable ? place : path.join(SHARED_FOLDER, id);
+	await mkdir(path.dirname(folder), { recursive: true });
+	await mkdir(folder, { recursive: true, mode: 0o700 });
+	if (account) await chown(folder, account.uid, account.gid);
+	if (!reachable) await symlink(folder, place);
 }
 
 /** Makes the data folder unless it is there; gives the superuser's password. */
@@ -101,7 +103,7 @@ async function initialize({ account, home, data, initdb }: Installation): Promis
 	const unfinished = path.join(home, "data.unfinished");
 	await rm(unfinished, { recursive: true, force: true });
 	await writeFile(passwordFile, password, { mode: 0o600 });
-	await giveTo(account, home);
+	if (account) await chown(passwordFile, account.uid, account.gid);
 	await run(
 		initdb,
 		[

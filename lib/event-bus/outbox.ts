@@ -1,4 +1,8 @@
+import { v7 as uuidv7 } from "uuid";
+import type { Envelope } from "../../contracts/events.ts";
 import type { Events } from "../../contracts/index.ts";
+import type { Db, Tx } from "../db.ts";
+import type { Receipt } from "./transport.ts";
 
 /** An event to be told, written in the transaction of the change that it tells of. */
 export type Staged = {
@@ -11,3 +15,121 @@ export type Staged = {
 		readonly causation_id?: string | null;
 	};
 }[keyof Events];
+
+/** An event of the outbox that the transport has not accepted yet. */
+export interface Unpublished {
+	readonly position: string;
+	readonly event: Envelope;
+}
+
+/** The form that every type's `data` has today; a change that old readers cannot read will count it up. */
+const DATA_VERSION = 1;
+
+/** How far back events are published again when the transport has lost some: all that it may still have held, and a day. */
+const REFILL_WINDOW = "4 days";
+const REFILL_TIMEOUT = "10min";
+
+/** Writes `events` of the service `source` in one statement, in their order, to be published after the commit. */
+export async function stage(tx: Tx, source: string, events: readonly Staged[]): Promise<void> {
+	const foreign = events.find((event) => !event.type.startsWith(`${source}.`));
+	if (foreign) throw new Error(`'${source}' cannot tell '${foreign.type}': an event's type begins with its source`);
+	if (events.length === 0) return;
+	// clock_timestamp(), not now(): within an aggregate time must not run backwards, and a transaction may begin
+	// long before it gets the aggregate's lock.
+	await tx.query(
+		`WITH told AS (
+			INSERT INTO outbox (event_id, type, aggregate_id, aggregate_seq, data, correlation_id, causation_id, version, occurred_at)
+			SELECT *, ${DATA_VERSION}, clock_timestamp()
+			FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::json[], $6::text[], $7::text[])
+			RETURNING position
+		)
+		INSERT INTO outbox_queue SELECT position FROM told`,
+		[
+			events.map(() => uuidv7()),
+			events.map((event) => event.type),
+			events.map((event) => event.aggregate_id),
+			events.map((event) => event.aggregate_seq),
+			events.map((event) => JSON.stringify(event.data)),
+			events.map((event) => event.correlation_id),
+			events.map((event) => event.causation_id ?? null),
+		],
+	);
+}
+
+/**
+ * The first `limit` unpublished events. Their order is that of each aggregate: a position is drawn under the
+ * aggregate's row lock, so the earlier event has the lower one, and whoever sees the later sees the earlier.
+ */
+export async function nextUnpublished(tx: Tx, source: string, limit: number): Promise<readonly Unpublished[]> {
+	// An array, not a join: the planner must never walk the whole outbox for the few rows of the queue.
+	const rows = await tx.query<OutboxRow>(
+		`SELECT position, event_id, type, aggregate_id, aggregate_seq, version, data, correlation_id, causation_id, occurred_at
+		FROM outbox
+		WHERE position = ANY (ARRAY(SELECT position FROM outbox_queue ORDER BY position LIMIT $1))
+		ORDER BY position`,
+		[limit],
+	);
+	return rows.map(({ position, occurred_at, ...event }) => ({
+		position,
+		event: { ...event, source, timestamp: occurred_at.toISOString(), aggregate_seq: Number(event.aggregate_seq) },
+	}));
+}
+
+type OutboxRow = Omit<Envelope, "source" | "timestamp" | "aggregate_seq"> & {
+	readonly position: string;
+	readonly aggregate_seq: string;
+	readonly occurred_at: Date;
+};
+
+/** Whether any event waits to be published. */
+export async function hasUnpublished(db: Db): Promise<boolean> {
+	const [row] = await db.query<{ waiting: boolean }>("SELECT EXISTS (SELECT FROM outbox_queue) AS waiting");
+	return row?.waiting === true;
+}
+
+/** Takes what the transport has accepted off the queue, and keeps its receipt if it gave one. */
+export async function markPublished(tx: Tx, accepted: readonly Unpublished[], receipt: Receipt | null): Promise<void> {
+	const positions = accepted.map((entry) => entry.position);
+	await tx.query("DELETE FROM outbox_queue WHERE position = ANY ($1::bigint[])", [positions]);
+	if (!receipt) return;
+	await tx.query(
+		`INSERT INTO outbox_receipt (sequence, event_id) VALUES ($1, $2)
+		ON CONFLICT (only_row) DO UPDATE SET sequence = excluded.sequence, event_id = excluded.event_id`,
+		[receipt.sequence, receipt.event_id],
+	);
+}
+
+/** The receipt of the last publication that the transport accepted, or null. */
+export async function lastReceipt(tx: Tx): Promise<Receipt | null> {
+	const [row] = await tx.query<{ sequence: string; event_id: string }>("SELECT sequence, event_id FROM outbox_receipt");
+	return row ? { sequence: Number(row.sequence), event_id: row.event_id } : null;
+}
+
+/** Queues again whatever a transport that lost events may have lost; consumers drop what they already have. */
+export async function refill(tx: Tx): Promise<void> {
+	await tx.query("SELECT set_config('statement_timeout', $1, true)", [REFILL_TIMEOUT]);
+	await tx.query(
+		`INSERT INTO outbox_queue SELECT position FROM outbox WHERE occurred_at > now() - interval '${REFILL_WINDOW}'
+		ON CONFLICT DO NOTHING`,
+	);
+	await tx.query("DELETE FROM outbox_receipt");
+}
+
+/** What waits to be published. */
+export interface OutboxLag {
+	readonly unpublished: number;
+	/** The age of the oldest of them; 0 when there is none. */
+	readonly oldestAgeMs: number;
+}
+
+/** How far publishing lags behind what the service has told. */
+export async function outboxLag(db: Db): Promise<OutboxLag> {
+	const [row] = await db.query<{ unpublished: number; age: number }>(
+		`SELECT (SELECT count(*)::integer FROM outbox_queue) AS unpublished,
+			coalesce((
+				SELECT extract(epoch FROM clock_timestamp() - occurred_at) * 1000 FROM outbox
+				WHERE position = (SELECT min(position) FROM outbox_queue)
+			), 0)::float8 AS age`,
+	);
+	return { unpublished: row?.unpublished ?? 0, oldestAgeMs: Math.max(0, Math.round(row?.age ?? 0)) };
+}

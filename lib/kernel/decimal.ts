@@ -1,7 +1,9 @@
-/** The most digits a decimal may have before and after the point; NUMERIC columns and BigInt hold more. */
+/** The most digits a client's decimal may have before and after the point; NUMERIC columns and BigInt hold more. */
 const MAX_INTEGER_DIGITS = 20;
 const MAX_FRACTION_DIGITS = 18;
 const PLAIN = new RegExp(`^-?(0|[1-9]\\d{0,${MAX_INTEGER_DIGITS - 1}})(\\.\\d{1,${MAX_FRACTION_DIGITS}})?$`);
+/** Of any length: a product has as many digits as its factors together. */
+const OWN = /^-?\d+(\.\d+)?$/;
 
 /** Whether `text` is a plain decimal: digits, perhaps a point and a leading `-`; no exponent, `+`, blank, `-0` or leading zero. */
 export function isDecimal(text: string): boolean {
@@ -15,16 +17,13 @@ export function scaleOf(text: string): number {
 
 /** `text` in units of 10^-scale, exactly; null when it is no plain decimal or is finer than that. */
 export function parseUnits(text: string, scale: number): bigint | null {
-	if (!isDecimal(text) || scaleOf(text) > scale) return null;
-	const [whole = "0", fraction = ""] = text.split(".");
-	return BigInt(whole + fraction.slice(0, scale).padEnd(scale, "0"));
+	return isDecimal(text) && scaleOf(text) <= scale ? unitsOf(text, scale) : null;
 }
 
-/** As `parseUnits`, for a text that is known to fit: our own rows and what was checked at the edge. */
+/** As `parseUnits`, for a text that is known to fit: what was checked at the edge, our own rows and results, however long. */
 export function toUnits(text: string, scale: number): bigint {
-	const units = parseUnits(text, scale);
-	if (units === null) throw new Error(`'${text}' is not a decimal of at most ${scale} fraction digits`);
-	return units;
+	if (!OWN.test(text) || scaleOf(text) > scale) throw new Error(`'${text}' is not a decimal of at most ${scale} fraction digits`);
+	return unitsOf(text, scale);
 }
 
 /** `units` of 10^-scale as a decimal in its shortest form: `fromUnits(150n, 2)` is `"1.5"`. */
@@ -63,6 +62,11 @@ export function subtractDecimals(a: string, b: string): string {
 export function divideDecimals(a: string, b: string, scale: number): string {
 	const [x, y] = [scaleOf(a), scaleOf(b)];
 	return fromUnits(roundedQuotient(toUnits(a, x) * 10n ** BigInt(scale + y), toUnits(b, y) * 10n ** BigInt(x)), scale);
+}
+
+function unitsOf(text: string, scale: number): bigint {
+	const [whole = "", fraction = ""] = text.split(".");
+	return BigInt(whole + fraction.slice(0, scale).padEnd(scale, "0"));
 }
 
 function roundedQuotient(numerator: bigint, denominator: bigint): bigint {

@@ -13,7 +13,7 @@ import { call } from "../../lib/service.ts";
 import type { Database } from "../../mixins/database.mixin.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
 import * as store from "./auth.store.ts";
-import { expiryOf, refreshed } from "./domain/session.ts";
+import { refreshed, SESSION_IDLE_MS } from "./domain/session.ts";
 import type { Passwords } from "./passwords.ts";
 import { hashOf, newRefreshToken, type Sign } from "./tokens.ts";
 
@@ -70,8 +70,7 @@ async function openSession(auth: Auth, ctx: Context<unknown, Meta>, user: User):
 	const refreshToken = newRefreshToken();
 	await auth.db.transaction(async (tx) => {
 		if (!(await store.lockUnsuspended(tx, user_id))) throw refuse("USER_SUSPENDED");
-		const created_at = new Date();
-		await store.insertSession(tx, { session_id, user_id, ...client, created_at, expires_at: expiryOf(created_at, created_at) });
+		await store.insertSession(tx, { session_id, user_id, ...client }, SESSION_IDLE_MS);
 		await store.insertRefreshToken(tx, refreshToken.hash, session_id, 1);
 		await auth.stage(tx, [
 			{
@@ -90,29 +89,39 @@ async function openSession(auth: Auth, ctx: Context<unknown, Meta>, user: User):
 /** Trades a refresh token for new tokens. One that was traded before is in two hands: its session ends. */
 export async function refresh(auth: Auth, ctx: Request<"refresh">): Promise<Tokens> {
 	const presented = hashOf(ctx.params.refresh_token);
+	const user_id = await store.findOwnerOfToken(auth.db, presented);
+	// Asked before the token is spent, so that it still serves when `users` cannot be reached.
+	const user = user_id && (await call(ctx, "users.find", { user_id }));
+	if (!user) throw refuse("UNAUTHENTICATED");
+	if (user.status === "suspended") throw refuse("USER_SUSPENDED");
 	const next = newRefreshToken();
-	const outcome = await auth.db.transaction(async (tx) => {
-		const session = await store.lockSessionOfToken(tx, presented);
-		if (!session) return { refusal: "UNAUTHENTICATED" } as const;
-		const { session_id, user_id } = session;
-		const decision = refreshed(session, session.presented, session.now);
-		if (decision.ok) {
-			await store.rotateSession(tx, session_id, decision.generation, decision.expiresAt);
-			await store.insertRefreshToken(tx, next.hash, session_id, decision.generation);
-			return { session_id, user_id } as const;
-		}
-		if (decision.reason !== "REUSED") return { refusal: decision.reason } as const;
-		await tellRevoked(auth, tx, await store.revokeSessions(tx, user_id, session_id), "reuse", ctx.requestID ?? ctx.id);
-		return { refusal: "SESSION_REVOKED" } as const;
-	});
-	if (outcome.refusal) throw refuse(outcome.refusal);
-	const user = await call(ctx, "users.find", { user_id: outcome.user_id });
-	if (user?.status !== "active") throw refuse("USER_SUSPENDED");
+	const outcome = await auth.db.transaction((tx) => rotate(auth, tx, presented, next.hash, ctx.requestID ?? ctx.id));
+	if (!outcome.ok) throw refuse(outcome.code);
 	return tokens(await auth.sign(user, outcome.session_id), next.token);
 }
 
+type Rotation =
+	| { readonly ok: true; readonly session_id: string }
+	| { readonly ok: false; readonly code: "SESSION_REVOKED" | "UNAUTHENTICATED" | "USER_SUSPENDED" };
+
+/** Gives a refusal instead of throwing it, so that the end of a session whose token was reused is committed. */
+async function rotate(auth: Auth, tx: Tx, presented: string, next: string, correlationId: string): Promise<Rotation> {
+	const session = await store.lockSessionOfToken(tx, presented);
+	if (!session) return { ok: false, code: "UNAUTHENTICATED" };
+	const { session_id, user_id } = session;
+	const decision = refreshed(session, session.presented, session.now);
+	if (decision.ok) {
+		await store.rotateSession(tx, session_id, decision.generation, decision.expiresAt);
+		await store.insertRefreshToken(tx, next, session_id, decision.generation);
+		return { ok: true, session_id };
+	}
+	if (decision.reason !== "REUSED") return { ok: false, code: decision.reason };
+	await tellRevoked(auth, tx, await store.revokeSessions(tx, user_id, session_id), "reuse", correlationId);
+	return { ok: false, code: "SESSION_REVOKED" };
+}
+
 /** Ends the session that the call came with. */
-export async function logout(auth: Auth, ctx: Request<"logout">): Promise<{ readonly revoked: true }> {
+export async function logout(auth: Auth, ctx: Context<unknown, Meta>): Promise<{ readonly revoked: true }> {
 	const { user_id, session_id } = callerOf(ctx);
 	await endSession(auth, ctx, user_id, session_id, "logout");
 	return { revoked: true };

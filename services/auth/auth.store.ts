@@ -75,11 +75,16 @@ export async function followUser(tx: Tx, userId: string, version: number, suspen
 	return rows.length > 0;
 }
 
-export async function insertSession(tx: Tx, session: Pick<SessionRow, "session_id" | "user_id" | "ip" | "user_agent" | "created_at" | "expires_at">): Promise<void> {
+/** Adds a session that ends after `idleMs` unless it is used. */
+export async function insertSession(
+	tx: Tx,
+	session: Pick<SessionRow, "session_id" | "user_id" | "ip" | "user_agent">,
+	idleMs: number,
+): Promise<void> {
 	await tx.query(
 		`INSERT INTO sessions (session_id, user_id, ip, user_agent, generation, event_seq, created_at, last_used_at, expires_at)
-		VALUES ($1, $2, $3, $4, 1, 1, $5, $5, $6)`,
-		[session.session_id, session.user_id, session.ip, session.user_agent, session.created_at, session.expires_at],
+		VALUES ($1, $2, $3, $4, 1, 1, now(), now(), now() + $5 * interval '1 millisecond')`,
+		[session.session_id, session.user_id, session.ip, session.user_agent, idleMs],
 	);
 }
 
@@ -89,6 +94,15 @@ export async function insertRefreshToken(tx: Tx, tokenHash: string, sessionId: s
 		sessionId,
 		generation,
 	]);
+}
+
+/** The id of the user whom a refresh token was given to, or null for a token that nobody remembers. */
+export async function findOwnerOfToken(db: Db, tokenHash: string): Promise<string | null> {
+	const [row] = await db.query<{ user_id: string }>(
+		"SELECT user_id FROM refresh_tokens JOIN sessions USING (session_id) WHERE token_hash = $1",
+		[tokenHash],
+	);
+	return row?.user_id ?? null;
 }
 
 /** The session that a refresh token belongs to, locked, or null for a token that nobody remembers. */

@@ -7,28 +7,28 @@ import type { Database } from "../../mixins/database.mixin.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
 import type { Settings } from "../../mixins/settings.mixin.ts";
 import { applied, type Profile } from "./domain/user.ts";
-import { admit, insertUser, lockUser, saveUser, shown, type StoredUser } from "./users.store.ts";
+import { admit, insertUser, lockUser, saveUser, userOf, type VersionedUser } from "./users.store.ts";
 
 export type Users = Database & Outbox & Settings;
-type Call<A extends keyof UsersApi> = Context<Parameters<UsersApi[A]>[0], Meta>;
+type Request<A extends keyof UsersApi> = Context<Parameters<UsersApi[A]>[0], Meta>;
 
 /** Adds a user; the same `user_id` again gives the user that it was first given to. */
-export async function createUser(users: Users, ctx: Call<"create">): Promise<User> {
+export async function createUser(users: Users, ctx: Request<"create">): Promise<User> {
 	const { roles = ["trader"], ...given } = ctx.params;
 	const maxUsers = await users.setting("users.max_users");
 	return users.db.transaction(async (tx) => {
 		const count = await admit(tx);
 		const known = await lockUser(tx, given.user_id);
-		if (known) return shown(known);
+		if (known) return userOf(known);
 		if (count >= maxUsers) throw refuse("MAX_USERS", "No more users can be added", { limit: maxUsers });
 		const user = await insertUser(tx, { ...given, roles });
 		await users.stage(tx, [event("users.created", user, ctx)]);
-		return shown(user);
+		return userOf(user);
 	});
 }
 
 /** Changes a profile, one's own or as an admin anybody's. */
-export async function updateUser(users: Users, ctx: Call<"update">): Promise<User> {
+export async function updateUser(users: Users, ctx: Request<"update">): Promise<User> {
 	const { user_id, ...patch } = ctx.params;
 	const caller = callerOf(ctx);
 	if (user_id !== caller.user_id && !isAdmin(caller)) throw refuse("NOT_FOUND", "There is no such user");
@@ -36,7 +36,7 @@ export async function updateUser(users: Users, ctx: Call<"update">): Promise<Use
 }
 
 /** Suspends or resumes a user; one that is so already stays so. */
-export function setStatus(users: Users, ctx: Call<"suspend">, status: UserStatus): Promise<User> {
+export function setStatus(users: Users, ctx: Request<"suspend">, status: UserStatus): Promise<User> {
 	return change(users, ctx, ctx.params.user_id, { status });
 }
 
@@ -45,19 +45,19 @@ async function change(users: Users, ctx: Context<unknown, Meta>, userId: string,
 		const user = await lockUser(tx, userId);
 		if (!user) throw refuse("NOT_FOUND", "There is no such user");
 		const changed = applied(user, patch);
-		if (!changed) return shown(user);
+		if (!changed) return userOf(user);
 		const saved = await saveUser(tx, changed);
 		await users.stage(tx, [event("users.updated", saved, ctx)]);
-		return shown(saved);
+		return userOf(saved);
 	});
 }
 
-function event<T extends "users.created" | "users.updated">(type: T, user: StoredUser, ctx: Context<unknown, Meta>) {
+function event<T extends "users.created" | "users.updated">(type: T, user: VersionedUser, ctx: Context<unknown, Meta>) {
 	return {
 		type,
 		aggregate_id: user.user_id,
 		aggregate_seq: user.version,
-		data: shown(user),
+		data: userOf(user),
 		correlation_id: ctx.requestID ?? ctx.id,
 	};
 }

@@ -3,32 +3,35 @@ import type { User, UserStatus } from "../../contracts/users.ts";
 import { brokenConstraint, type Db, type Tx } from "../../lib/db.ts";
 import { refuse } from "../../lib/refuse.ts";
 
-/** A user with the number of the last event that told of it. */
-export interface StoredUser extends User {
-	readonly version: number;
-}
-
 export interface UserRow {
 	readonly user_id: string;
 	readonly username: string;
 	readonly email: string;
 	readonly status: UserStatus;
 	readonly roles: readonly Role[];
-	readonly version: number;
 	readonly created_at: Date;
 	readonly updated_at: Date;
+}
+
+/** A user's row with the number of the last event that told of it. */
+export interface VersionedUser extends UserRow {
+	readonly version: number;
 }
 
 /** Held while a user is added, so that two at once cannot both be the last one allowed. */
 const ADMISSION_LOCK = 7_031_002;
 
-/** A user as everybody but this service sees it. */
-export function shown({ version: _, ...user }: StoredUser): User {
-	return user;
-}
-
-export function userOf(row: UserRow): StoredUser {
-	return { ...row, created_at: row.created_at.toISOString(), updated_at: row.updated_at.toISOString() };
+/** A user as the others see it. */
+export function userOf(row: UserRow): User {
+	return {
+		user_id: row.user_id,
+		username: row.username,
+		email: row.email,
+		status: row.status,
+		roles: row.roles,
+		created_at: row.created_at.toISOString(),
+		updated_at: row.updated_at.toISOString(),
+	};
 }
 
 /** Makes this the only transaction that adds a user, and gives how many there are. */
@@ -39,19 +42,19 @@ export async function admit(tx: Tx): Promise<number> {
 }
 
 /** The user, locked against other changes until the transaction ends. */
-export async function lockUser(tx: Tx, userId: string): Promise<StoredUser | null> {
-	const [row] = await tx.query<UserRow>("SELECT * FROM users WHERE user_id = $1 FOR UPDATE", [userId]);
-	return row ? userOf(row) : null;
+export async function lockUser(tx: Tx, userId: string): Promise<VersionedUser | null> {
+	const [row] = await tx.query<VersionedUser>("SELECT * FROM users WHERE user_id = $1 FOR UPDATE", [userId]);
+	return row ?? null;
 }
 
 /** The user of that name, in whatever case it is written. */
-export async function findByName(db: Db, username: string): Promise<StoredUser | null> {
+export async function findByName(db: Db, username: string): Promise<User | null> {
 	const [row] = await db.query<UserRow>("SELECT * FROM users WHERE lower(username) = lower($1)", [username]);
 	return row ? userOf(row) : null;
 }
 
 /** Adds an active user. Refuses `USERNAME_TAKEN` and `EMAIL_TAKEN`. */
-export async function insertUser(tx: Tx, user: Pick<User, "user_id" | "username" | "email" | "roles">): Promise<StoredUser> {
+export async function insertUser(tx: Tx, user: Pick<User, "user_id" | "username" | "email" | "roles">): Promise<VersionedUser> {
 	return one(
 		tx,
 		`INSERT INTO users (user_id, username, email, status, roles, version, created_at, updated_at)
@@ -61,7 +64,7 @@ export async function insertUser(tx: Tx, user: Pick<User, "user_id" | "username"
 }
 
 /** Saves a changed user under its next version. Refuses as `insertUser` does. */
-export async function saveUser(tx: Tx, user: StoredUser): Promise<StoredUser> {
+export async function saveUser(tx: Tx, user: VersionedUser): Promise<VersionedUser> {
 	return one(
 		tx,
 		`UPDATE users SET username = $2, email = $3, status = $4, version = version + 1, updated_at = now()
@@ -70,11 +73,11 @@ export async function saveUser(tx: Tx, user: StoredUser): Promise<StoredUser> {
 	);
 }
 
-async function one(tx: Tx, sql: string, bind: Parameters<Tx["query"]>[1]): Promise<StoredUser> {
+async function one(tx: Tx, sql: string, bind: Parameters<Tx["query"]>[1]): Promise<VersionedUser> {
 	try {
-		const [row] = await tx.query<UserRow>(sql, bind);
+		const [row] = await tx.query<VersionedUser>(sql, bind);
 		if (!row) throw new Error("the user's row is gone though it was locked");
-		return userOf(row);
+		return row;
 	} catch (error) {
 		const constraint = brokenConstraint(error);
 		if (constraint === "users_username_key") throw refuse("USERNAME_TAKEN", "This username is taken");

@@ -1,8 +1,10 @@
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** A session that is not used for this long is over, and so is one of this age whatever its use. */
+/** A session that is not used for this long is over. */
 export const SESSION_IDLE_MS = 7 * DAY_MS;
-export const SESSION_MAX_AGE_MS = 30 * DAY_MS;
+
+/** A session of this age is over, whatever its use. */
+const SESSION_MAX_AGE_MS = 30 * DAY_MS;
 
 /** How many used refresh tokens of a session are remembered, so that their reuse is noticed. */
 export const REMEMBERED_GENERATIONS = 1000;
@@ -21,7 +23,7 @@ export type RefreshDecision =
 	| { readonly ok: false; readonly reason: "REUSED" | "SESSION_REVOKED" | "USER_SUSPENDED" | "UNAUTHENTICATED" };
 
 /** When a session that is used at `now` ends unless it is used again. */
-export function expiryOf(createdAt: Date, now: Date): Date {
+function expiryOf(createdAt: Date, now: Date): Date {
 	return new Date(Math.min(now.getTime() + SESSION_IDLE_MS, createdAt.getTime() + SESSION_MAX_AGE_MS));
 }
 

@@ -1,0 +1,127 @@
+import type { Db } from "../../lib/db.ts";
+import { offencesOf, type Invariant } from "./invariant.ts";
+
+/** What must hold of money and books, in the database of trading alone. */
+export const LEDGER_INVARIANTS: readonly Invariant[] = [
+	{
+		id: "I1",
+		says: "every journal adds up to 0 per asset, and no amount is NaN",
+		check: async ({ trading }) => [...(await unbalancedJournals(trading)), ...(await notNumbers(trading))],
+	},
+	{
+		id: "I2",
+		says: "every balance is the sum of its postings, and nobody's available money is below 0",
+		check: ({ trading }) =>
+			offencesOf(
+				trading,
+				`SELECT owner || ' ' || asset || ': balance ' || coalesce(balance, 0) || ', held ' || coalesce(held, 0)
+					|| ', postings ' || coalesce(posted, 0) AS offence
+				FROM accounts FULL JOIN (SELECT owner, asset, sum(amount) AS posted FROM postings GROUP BY owner, asset) p
+					USING (owner, asset)
+				WHERE coalesce(balance, 0) <> coalesce(posted, 0) OR (kind = 'user' AND (held < 0 OR balance < held))`,
+			),
+	},
+	{
+		id: "I3",
+		says: "all accounts of an asset add up to deposits less withdrawals",
+		check: ({ trading }) =>
+			offencesOf(
+				trading,
+				`SELECT asset || ': accounts ' || coalesce(inside, 0) || ', transfers ' || coalesce(moved, 0) AS offence
+				FROM (SELECT asset, sum(balance) AS inside FROM accounts WHERE owner <> 'external' GROUP BY asset) a
+				FULL JOIN (SELECT asset, sum(CASE kind WHEN 'deposit' THEN amount ELSE -amount END) AS moved
+					FROM transfers GROUP BY asset) t USING (asset)
+				WHERE coalesce(inside, 0) <> coalesce(moved, 0)`,
+			),
+	},
+	{
+		id: "I5",
+		says: "a trade has a buyer and a seller at a price both allow, and an order's fills add up to what it was filled",
+		check: async ({ trading }) => [...(await wrongTrades(trading)), ...(await wrongFills(trading))],
+	},
+	{
+		id: "I7",
+		says: "an order that has ended holds nothing, and what is held is what open orders can still cost",
+		check: async ({ trading }) => [...(await wrongHolds(trading)), ...(await wrongHeldSums(trading))],
+	},
+	{
+		id: "I13",
+		says: "no book is crossed",
+		check: ({ trading }) =>
+			offencesOf(
+				trading,
+				`SELECT symbol || ': bid ' || bid || ' meets ask ' || ask || ' (ticks)' AS offence FROM (
+					SELECT symbol, max(price_ticks) FILTER (WHERE side = 'buy') AS bid,
+						min(price_ticks) FILTER (WHERE side = 'sell') AS ask
+					FROM orders WHERE status IN ('open', 'partially_filled') GROUP BY symbol) best
+				WHERE bid >= ask`,
+			),
+	},
+];
+
+function unbalancedJournals(trading: Db): Promise<string[]> {
+	return offencesOf(
+		trading,
+		`SELECT 'journal ' || journal_id || ' is off by ' || sum(amount) || ' ' || asset AS offence
+		FROM postings GROUP BY journal_id, asset HAVING sum(amount) <> 0`,
+	);
+}
+
+function notNumbers(trading: Db): Promise<string[]> {
+	return offencesOf(
+		trading,
+		`SELECT 'NaN in account ' || owner AS offence FROM accounts WHERE 'NaN' IN (balance, held)
+		UNION ALL SELECT 'NaN in posting ' || posting_id FROM postings WHERE amount = 'NaN'
+		UNION ALL SELECT 'NaN in order ' || order_id FROM orders WHERE 'NaN' IN (filled_notional, fee, hold)
+		UNION ALL SELECT 'NaN in trade ' || trade_id FROM trades WHERE 'NaN' IN (price, quantity, maker_fee, taker_fee)`,
+	);
+}
+
+function wrongTrades(trading: Db): Promise<string[]> {
+	return offencesOf(
+		trading,
+		`SELECT 'trade ' || trade_id || ' does not fit its orders' AS offence
+		FROM trades t JOIN markets m USING (symbol)
+			JOIN orders maker ON maker.order_id = maker_order_id JOIN orders taker ON taker.order_id = taker_order_id
+		WHERE taker.side <> taker_side OR maker.side = taker.side OR maker.price_ticks * m.tick_size <> price
+			OR (taker.price_ticks * m.tick_size - price) * CASE taker_side WHEN 'buy' THEN 1 ELSE -1 END < 0`,
+	);
+}
+
+function wrongFills(trading: Db): Promise<string[]> {
+	return offencesOf(
+		trading,
+		`SELECT 'order ' || order_id || ' was filled ' || filled_lots * lot_size || ', its fills are ' || coalesce(quantity, 0) AS offence
+		FROM orders o JOIN markets m USING (symbol)
+			LEFT JOIN (SELECT order_id, sum(quantity) AS quantity, sum(price * quantity) AS notional, sum(fee) AS fee
+				FROM fills GROUP BY order_id) f USING (order_id)
+		WHERE filled_lots * lot_size <> coalesce(quantity, 0) OR filled_notional <> coalesce(notional, 0)
+			OR o.fee <> coalesce(f.fee, 0)`,
+	);
+}
+
+/** A buy holds its price with the higher fee, rounded down to a unit of 10^-10; a sell holds what is left of it. */
+function wrongHolds(trading: Db): Promise<string[]> {
+	return offencesOf(
+		trading,
+		`SELECT 'order ' || order_id || ' (' || status || ') holds ' || hold || ' in place of ' || due AS offence FROM (
+			SELECT order_id, o.status, hold, CASE
+				WHEN o.status NOT IN ('open', 'partially_filled') THEN 0
+				WHEN side = 'sell' THEN left_over
+				ELSE left_over * price + trunc(left_over * price * greatest(maker_fee_bps, taker_fee_bps) / 10000, 10) END AS due
+			FROM orders o JOIN markets m USING (symbol),
+				LATERAL (SELECT (quantity_lots - filled_lots) * lot_size AS left_over, price_ticks * tick_size AS price) n) d
+		WHERE hold <> due`,
+	);
+}
+
+function wrongHeldSums(trading: Db): Promise<string[]> {
+	return offencesOf(
+		trading,
+		`SELECT owner || ' ' || asset || ': ' || held || ' held, open orders hold ' || coalesce(hold, 0) AS offence
+		FROM accounts LEFT JOIN (
+			SELECT user_id::text AS owner, CASE side WHEN 'buy' THEN quote_asset ELSE base_asset END AS asset, sum(hold) AS hold
+			FROM orders JOIN markets USING (symbol) GROUP BY 1, 2) h USING (owner, asset)
+		WHERE held <> coalesce(hold, 0)`,
+	);
+}

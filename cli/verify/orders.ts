@@ -1,0 +1,95 @@
+import type { Db } from "../../lib/db.ts";
+import { mayBecome, type Status } from "../../services/orders/domain/order-state.ts";
+import { rowsOf, sideBySide, type Databases } from "./databases.ts";
+import { MAX_OFFENCES, offencesOf, type Invariant } from "./invariant.ts";
+
+/** What must hold of orders: between `orders` and `trading`, and of the events that tell of them. */
+export const ORDER_INVARIANTS: readonly Invariant[] = [
+	{
+		id: "I4",
+		says: "every order is kept once and stands in orders as it does in trading; open ones are counted right",
+		check: async (dbs) => [...(await differingOrders(dbs)), ...(await miscounted(dbs.orders))],
+	},
+	{
+		id: "I6",
+		says: "the events of an order are numbered without a gap, follow legal steps and end with its end",
+		check: ({ orders }) => illegalHistories(orders),
+	},
+];
+
+interface OrderSide {
+	readonly key: string;
+	readonly state: string;
+	readonly quantity: string;
+}
+
+/** An order that risk has denied never reaches trading; one that is pending may or may not have. */
+async function differingOrders({ orders, trading }: Databases): Promise<string[]> {
+	const kept = rowsOf<OrderSide & { readonly reached: boolean }>(
+		orders,
+		`SELECT order_id::text AS key, quantity::text, report_seq > 0 AS reached, concat_ws(' ', status, 'filled',
+			trim_scale(filled_quantity), 'for', trim_scale(filled_notional), 'fee', trim_scale(fee), 'report', report_seq) AS state
+		FROM orders WHERE ($1::uuid IS NULL OR order_id > $1) ORDER BY order_id LIMIT $2`,
+	);
+	const executed = rowsOf<OrderSide>(
+		trading,
+		`SELECT order_id::text AS key, concat_ws(' ', o.status, 'filled', trim_scale(filled_lots * lot_size), 'for',
+			trim_scale(filled_notional), 'fee', trim_scale(fee), 'report', report_seq) AS state
+		FROM orders o JOIN markets USING (symbol) WHERE ($1::uuid IS NULL OR order_id > $1) ORDER BY order_id LIMIT $2`,
+	);
+	const offences: string[] = [];
+	for await (const { key, left, right } of sideBySide(kept, executed)) {
+		if (left && !left.reached && !right) continue;
+		if (left?.state === right?.state) continue;
+		offences.push(`order ${key}: orders has ${left?.state ?? "nothing"}, trading ${right?.state ?? "nothing"}`);
+		if (offences.length === MAX_OFFENCES) break;
+	}
+	return offences;
+}
+
+function miscounted(orders: Db): Promise<string[]> {
+	return offencesOf(
+		orders,
+		`SELECT 'user ' || user_id || ' has ' || coalesce(o.n, 0) || ' open orders, counted ' || coalesce(count, 0) AS offence
+		FROM open_orders FULL JOIN (SELECT user_id, count(*) AS n FROM orders WHERE closed_at IS NULL GROUP BY user_id) o
+			USING (user_id) WHERE coalesce(count, 0) <> coalesce(o.n, 0)`,
+	);
+}
+
+interface Told {
+	readonly key: string;
+	readonly events: readonly { readonly seq: number; readonly type: string; readonly from: Status | null; readonly to: Status | null }[];
+	readonly status: Status;
+	readonly event_seq: number;
+}
+
+async function illegalHistories(orders: Db): Promise<string[]> {
+	const histories = rowsOf<Told>(
+		orders,
+		`SELECT o.order_id::text AS key, o.status, o.event_seq, e.events FROM orders o, LATERAL (
+			SELECT coalesce(json_agg(json_build_object('seq', aggregate_seq, 'type', type, 'from', data->>'from', 'to', data->>'to')
+				ORDER BY aggregate_seq), '[]') AS events
+			FROM outbox WHERE aggregate_id = o.order_id::text) e
+		WHERE ($1::uuid IS NULL OR o.order_id > $1) ORDER BY o.order_id LIMIT $2`,
+	);
+	const offences: string[] = [];
+	for await (const history of histories) {
+		const wrong = wrongStep(history);
+		if (wrong) offences.push(`order ${history.key}: ${wrong}`);
+		if (offences.length === MAX_OFFENCES) break;
+	}
+	return offences;
+}
+
+function wrongStep({ events, status, event_seq: lastSeq }: Told): string | null {
+	let current: Status = "pending";
+	for (const [i, { seq, type, from, to }] of events.entries()) {
+		if (seq !== i + 1) return `event ${i + 1} is missing or doubled`;
+		if ((i === 0) !== (type === "orders.created")) return `event ${seq} is ${type}`;
+		if (type !== "orders.status_updated" || !from || !to) continue;
+		if (from !== current || !mayBecome(from, to)) return `event ${seq} goes from ${from} to ${to} while it was ${current}`;
+		current = to;
+	}
+	if (events.length !== lastSeq) return `${events.length} events are told, ${lastSeq} counted`;
+	return current === status ? null : `its events end with ${current}, it is ${status}`;
+}

@@ -1,0 +1,56 @@
+import type { Tx } from "../db.ts";
+
+/**
+ * Makes the tables of a database that tells events. `outbox` is append-only and kept: it is this service's part of the
+ * history. `outbox_queue` names the rows that the transport has not accepted yet, and `outbox_receipt` the last
+ * one that it has.
+ */
+export async function createOutbox(tx: Tx): Promise<void> {
+	await tx.query(`
+		CREATE TABLE outbox (
+			position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+			event_id uuid NOT NULL,
+			type text NOT NULL,
+			aggregate_id text NOT NULL,
+			aggregate_seq bigint NOT NULL CHECK (aggregate_seq > 0),
+			version smallint NOT NULL,
+			data json NOT NULL,
+			correlation_id text NOT NULL,
+			causation_id text,
+			occurred_at timestamptz(3) NOT NULL,
+			UNIQUE (aggregate_id, aggregate_seq)
+		)`);
+	await tx.query("CREATE INDEX outbox_occurred_at ON outbox USING brin (occurred_at)");
+	await tx.query("CREATE TABLE outbox_queue (position bigint PRIMARY KEY)");
+	await tx.query(`
+		CREATE TABLE outbox_receipt (
+			only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+			sequence bigint NOT NULL,
+			event_id uuid NOT NULL
+		)`);
+}
+
+/**
+ * Makes the tables of a database that takes events in. `inbox` has every event that was taken over from the transport;
+ * `deliveries` those of them that could not be handled yet (`retrying`, `parked`) or never will be (`dead`).
+ */
+export async function createInbox(tx: Tx): Promise<void> {
+	await tx.query(`
+		CREATE TABLE inbox (
+			event_id uuid PRIMARY KEY,
+			taken_at timestamptz NOT NULL DEFAULT now()
+		)`);
+	await tx.query(`
+		CREATE TABLE deliveries (
+			event_id uuid PRIMARY KEY,
+			aggregate_id text NOT NULL,
+			aggregate_seq bigint NOT NULL,
+			envelope json NOT NULL,
+			state text NOT NULL CHECK (state IN ('retrying', 'parked', 'dead')),
+			attempts integer NOT NULL,
+			last_error text,
+			next_try_at timestamptz NOT NULL,
+			created_at timestamptz NOT NULL DEFAULT now()
+		)`);
+	await tx.query("CREATE INDEX deliveries_live ON deliveries (aggregate_id, aggregate_seq) WHERE state <> 'dead'");
+}

@@ -1,0 +1,54 @@
+import type { LoggerInstance } from "moleculer";
+import type { Envelope } from "../../contracts/events.ts";
+
+/** Where the bus reports what an operator should know. */
+export type BusLogger = Pick<LoggerInstance, "warn" | "error">;
+
+/** Where a transport has put the last event of a publication, by which it can later be asked whether it still has it. */
+export interface Receipt {
+	readonly sequence: number;
+	readonly event_id: string;
+}
+
+/** What a service takes from the bus. */
+export interface Subscription {
+	/** The service: all its nodes share one subscription. */
+	readonly name: string;
+	/** The types it handles; `*` is every one. */
+	readonly types: readonly string[];
+	/** Resolves when the effects of `events` are committed; when it rejects, they come again. */
+	handle(events: readonly Envelope[]): Promise<void>;
+	/** Runs `work` on one node of the service at a time, until `signal` aborts; `work` must end when its own signal does. */
+	exclusively(work: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void>;
+}
+
+export interface Consumption {
+	/** Resolves when nothing is being handled any more; what was not handled stays with the transport. */
+	stop(): Promise<void>;
+}
+
+/**
+ * Carries events from outboxes to consumers: every event at least once to every subscription that has its type, those
+ * of one aggregate in order. An event that is repeated may come late.
+ */
+export interface Transport {
+	/** Resolves when all of `events` are accepted for delivery; when it rejects, any of them may or may not be. */
+	publish(events: readonly Envelope[]): Promise<Receipt | null>;
+	/** Whether what was accepted up to `receipt` is still to be delivered or has been; false when it may be lost. */
+	holds(receipt: Receipt): Promise<boolean>;
+	consume(subscription: Subscription): Consumption;
+	close(): Promise<void>;
+}
+
+/** Whether `subscription` wants events of `type`. */
+export function wants(subscription: Subscription, type: string): boolean {
+	return subscription.types.includes("*") || subscription.types.includes(type);
+}
+
+const FIRST_BACKOFF_MS = 50;
+const MAX_BACKOFF_MS = 2_000;
+
+/** How long to wait after so many failures in a row. */
+export function backoffMs(failures: number): number {
+	return Math.min(FIRST_BACKOFF_MS * 2 ** (failures - 1), MAX_BACKOFF_MS);
+}

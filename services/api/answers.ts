@@ -1,0 +1,72 @@
+import type { Context } from "moleculer";
+import type { Meta } from "../../contracts/index.ts";
+import type { CancelResult, Order, Placement } from "../../contracts/orders.ts";
+import type { Fill, Transfer } from "../../contracts/trading.ts";
+import { type RefusalCode, refuse } from "../../lib/refuse.ts";
+import { call } from "../../lib/service.ts";
+import type { Answer } from "./endpoint.ts";
+
+/** The most fills that an order's execution view shows; `/api/trading/fills` gives all of them by pages. */
+const MAX_SHOWN_FILLS = 500;
+
+/** A list that is never longer than one page, in the form of a page. */
+export function wholeList(items: readonly unknown[] | { readonly items: readonly unknown[] }): Answer {
+	return { status: 200, body: { items: "items" in items ? items.items : items, next_cursor: null } };
+}
+
+/** A placed order; one that was rejected is answered as the problem that it met. */
+export function placed(placement: Placement): Answer {
+	return answerPlaced(placement, placement.order, `/api/orders/${placement.order.order_id}`);
+}
+
+/** A placed order as its execution. */
+export async function executed(placement: Placement, ctx: Context<unknown, Meta>): Promise<Answer> {
+	const { order } = placement;
+	refuseRejected(order);
+	return answerPlaced(placement, await execution(order, ctx), `/api/trading/orders/${order.order_id}`);
+}
+
+/** An order's execution as it stands. */
+export async function executionOf(order: Order, ctx: Context<unknown, Meta>): Promise<Answer> {
+	return { status: 200, body: await execution(order, ctx) };
+}
+
+/** Money that moved, now or when the same key came first. */
+export function transferred({ transfer, replayed }: { readonly transfer: Transfer; readonly replayed: boolean }): Answer {
+	return { status: 201, headers: replayedHeader(replayed), body: transfer };
+}
+
+/** What became of each order. */
+export function canceled(results: readonly CancelResult[]): Answer {
+	return { status: 207, body: { items: results, next_cursor: null } };
+}
+
+/** Public keys change rarely, and everybody may keep them for a while. */
+export function publicKeys(body: unknown): Answer {
+	return { status: 200, headers: { "Cache-Control": "public, max-age=300" }, body };
+}
+
+function answerPlaced({ order, replayed }: Placement, body: unknown, location: string): Answer {
+	refuseRejected(order);
+	const status = order.status === "pending" ? 202 : 201;
+	return { status, headers: { Location: location, ...replayedHeader(replayed) }, body };
+}
+
+function refuseRejected({ status, reject_code, order_id }: Order): void {
+	if (status === "rejected") throw refuse(reject_code as RefusalCode, undefined, { order_id });
+}
+
+function replayedHeader(replayed: boolean): Readonly<Record<string, string>> {
+	return replayed ? { "Idempotency-Replayed": "true" } : {};
+}
+
+async function execution(order: Order, ctx: Context<unknown, Meta>) {
+	const { order_id, status, updated_at, filled_quantity, average_price } = order;
+	return { order_id, status, timestamp: updated_at, filled_quantity, average_price, fills: await fillsOf(order, ctx) };
+}
+
+async function fillsOf({ order_id, filled_quantity }: Order, ctx: Context<unknown, Meta>): Promise<readonly Fill[]> {
+	if (filled_quantity === "0") return [];
+	const { items } = await call(ctx, "trading.fills", { order_id, limit: MAX_SHOWN_FILLS });
+	return items;
+}

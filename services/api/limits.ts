@@ -1,0 +1,45 @@
+/** The most bytes of a request's body: an order with 1 KB of metadata needs a tenth of it. */
+export const MAX_BODY_BYTES = 16 * 1024;
+
+/** How deep arrays and objects of a body may be nested. */
+export const MAX_BODY_DEPTH = 32;
+
+/** How long a client waits at most for an answer; what has not begun by then is not begun any more. */
+export const REQUEST_TIME_MS = 5_000;
+
+/** How soon a client may try again what a part that is missing could not serve. */
+export const RETRY_AFTER_S = 2;
+
+/** Open connections; a further one is closed at once. */
+export const MAX_CONNECTIONS = 10_000;
+
+/** A client that is slower than this to send its headers, or all of its request, is cut off. */
+export const HEADERS_TIMEOUT_MS = 8_000;
+export const BODY_TIMEOUT_MS = 12_000;
+
+/** How often connections are held against these limits. */
+export const CONNECTION_CHECK_MS = 1_000;
+
+/** Longer than the idle timeout of the usual proxies, so that it is they who close. */
+export const KEEP_ALIVE_MS = 65_000;
+
+/** When the gateway stops: how long requests in flight may take before their connections are cut. */
+export const DRAIN_GRACE_MS = 10_000;
+
+/** An access token of ours has some 500 characters. */
+export const MAX_TOKEN_LENGTH = 4_096;
+
+/** Verified tokens that are remembered: a few hundred bytes each. */
+export const MAX_VERIFIED_TOKENS = 20_000;
+
+/** Signing keys are asked for again at this age, and for an unknown key id no sooner than this after the last time. */
+export const KEYS_MAX_AGE_MS = 5 * 60_000;
+export const KEYS_MIN_INTERVAL_MS = 10_000;
+
+/** Ended sessions are asked for this often, when no hint tells to ask at once: a logout holds within 5 s. */
+export const REVOCATION_POLL_MS = 2_000;
+
+/** What the gateway's own calls may take. */
+export const IDENTITY_CALL_MS = 2_000;
+
+export const MAX_USER_AGENT_LENGTH = 256;

@@ -1,0 +1,93 @@
+import { hash } from "node:crypto";
+import { errors, importJWK, type JWK, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from "jose";
+import type { JsonWebKeySet } from "../../contracts/auth.ts";
+import type { Principal, Role } from "../../contracts/common.ts";
+import { ACCESS_TOKEN } from "../../lib/access-token.ts";
+import { refuse } from "../../lib/refuse.ts";
+import { KEYS_MAX_AGE_MS, KEYS_MIN_INTERVAL_MS, MAX_TOKEN_LENGTH, MAX_VERIFIED_TOKENS } from "./limits.ts";
+
+interface Verified {
+	readonly principal: Principal;
+	readonly expiresAtMs: number;
+}
+
+const CLAIMS = {
+	algorithms: [ACCESS_TOKEN.algorithm],
+	issuer: ACCESS_TOKEN.issuer,
+	audience: ACCESS_TOKEN.audience,
+	typ: ACCESS_TOKEN.type,
+	requiredClaims: ["exp", "iat"],
+};
+const ROLES: ReadonlySet<unknown> = new Set<Role>(["trader", "admin", "auditor"]);
+
+/** Gives whom an access token was made for. Refuses `TOKEN_EXPIRED` and `UNAUTHENTICATED`. */
+export type VerifyToken = (token: string) => Promise<Principal>;
+
+/**
+ * Verifies access tokens against the keys that `fetchKeys` gives. What was verified once is remembered until it
+ * expires, by the token's hash: a signature costs as much as the rest of the gateway's work on a request.
+ */
+export function tokenVerifier(fetchKeys: () => Promise<JsonWebKeySet>): VerifyToken {
+	const keyOf = keyring(fetchKeys);
+	// A map keeps the order of insertion, and what is used is inserted anew: the first entry is the one unused longest.
+	const verified = new Map<string, Verified>();
+
+	return async (token) => {
+		if (token.length > MAX_TOKEN_LENGTH) throw refuse("UNAUTHENTICATED", "The access token is not valid");
+		const id = hash("sha256", token, "base64url");
+		const entry = verified.get(id) ?? (await verify(token, keyOf));
+		verified.delete(id);
+		if (entry.expiresAtMs <= Date.now()) throw refuse("TOKEN_EXPIRED", "The access token has expired");
+		if (verified.size >= MAX_VERIFIED_TOKENS) verified.delete(verified.keys().next().value as string);
+		verified.set(id, entry);
+		return entry.principal;
+	};
+}
+
+async function verify(token: string, keyOf: JWTVerifyGetKey): Promise<Verified> {
+	try {
+		const { payload } = await jwtVerify(token, keyOf, CLAIMS);
+		return { principal: principalOf(payload), expiresAtMs: (payload.exp as number) * 1000 };
+	} catch (error) {
+		if (error instanceof errors.JWTExpired) throw refuse("TOKEN_EXPIRED", "The access token has expired");
+		if (error instanceof errors.JOSEError) throw refuse("UNAUTHENTICATED", "The access token is not valid");
+		throw error;
+	}
+}
+
+/** Frozen, since all requests with the token share it. */
+function principalOf({ sub, sid, username, roles }: JWTPayload): Principal {
+	const texts = typeof sub === "string" && typeof sid === "string" && typeof username === "string";
+	if (!texts || !Array.isArray(roles) || !roles.every((role) => ROLES.has(role))) throw new errors.JWTInvalid("claims are missing");
+	return Object.freeze({ user_id: sub, username, session_id: sid, roles: Object.freeze([...roles]) });
+}
+
+/** Keys by their id, fetched when they are old or an unknown one is asked for. */
+function keyring(fetchKeys: () => Promise<JsonWebKeySet>): JWTVerifyGetKey {
+	let keys = new Map<string, CryptoKey | Uint8Array>();
+	let fetchedAtMs = Number.NEGATIVE_INFINITY;
+	let fetching: Promise<void> | null = null;
+
+	async function fetch(): Promise<void> {
+		const { keys: jwks } = await fetchKeys();
+		const entries = jwks.map(async (jwk) => [jwk["kid"] as string, await importJWK(jwk as JWK, ACCESS_TOKEN.algorithm)] as const);
+		keys = new Map(await Promise.all(entries));
+		fetchedAtMs = performance.now();
+	}
+
+	return async ({ kid = "" }) => {
+		const age = performance.now() - fetchedAtMs;
+		if (age > KEYS_MAX_AGE_MS || (!keys.has(kid) && age > KEYS_MIN_INTERVAL_MS)) {
+			fetching ??= fetch().finally(() => {
+				fetching = null;
+			});
+			// Keys that cannot be fetched again serve on, whatever their age.
+			await fetching.catch((error) => {
+				if (!keys.has(kid)) throw error;
+			});
+		}
+		const key = keys.get(kid);
+		if (!key) throw new errors.JWKSNoMatchingKey();
+		return key;
+	};
+}

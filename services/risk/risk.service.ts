@@ -1,0 +1,81 @@
+import type { RiskCheck, RiskDecision } from "../../contracts/risk.ts";
+import type { Batcher } from "../../lib/batch.ts";
+import { callerOf } from "../../lib/caller.ts";
+import { UUID_KEY } from "../../lib/page.ts";
+import type { TypedService } from "../../lib/service.ts";
+import { consumer } from "../../mixins/consumer.mixin.ts";
+import { database, type Database } from "../../mixins/database.mixin.ts";
+import { outbox, type Outbox } from "../../mixins/outbox.mixin.ts";
+import { settings, type Settings } from "../../mixins/settings.mixin.ts";
+import { openChecks, setLimits } from "./risk.commands.ts";
+import { readLimitsInForce } from "./risk.queries.ts";
+import { saveMarks } from "./risk.store.ts";
+
+const MAX_OPEN_ORDERS = 100_000;
+/** Ids in the one form that the database gives them back in. */
+const id = { type: "string", pattern: UUID_KEY } as const;
+const decimal = { type: "string", max: 64, pattern: /^\d+(\.\d+)?$/ } as const;
+
+const risk: TypedService<"risk", {}, Database & Outbox & Settings & { checks: Batcher<RiskCheck, RiskDecision> }> = {
+	name: "risk",
+	mixins: [database("risk"), outbox("risk"), consumer("risk"), settings()],
+
+	actions: {
+		check: {
+			auth: "internal",
+			params: {
+				$$strict: true,
+				order: {
+					type: "object",
+					props: {
+						order_id: id,
+						user_id: id,
+						symbol: { type: "string", max: 32 },
+						side: { type: "enum", values: ["buy", "sell"] },
+						order_type: { type: "enum", values: ["limit", "market"] },
+						time_in_force: { type: "enum", values: ["gtc", "ioc"] },
+						quantity: decimal,
+						price: { ...decimal, nullable: true },
+					},
+				},
+				open_orders: { type: "number", integer: true, min: 0 },
+				rehearsal: { type: "boolean", optional: true },
+			},
+			handler(ctx) {
+				return this.checks.add(ctx.params);
+			},
+		},
+		limits: {
+			auth: "user",
+			handler(ctx) {
+				return readLimitsInForce(this, callerOf(ctx).user_id);
+			},
+		},
+		setLimits: {
+			auth: "admin",
+			params: {
+				$$strict: true,
+				scope: { type: "string", pattern: /^(default|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$/ },
+				max_order_notional: { type: "string", max: 64, nullable: true, optional: true },
+				max_open_orders: { type: "number", integer: true, min: 0, max: MAX_OPEN_ORDERS, nullable: true, optional: true },
+			},
+			handler(ctx) {
+				return setLimits(this, ctx);
+			},
+		},
+	},
+
+	consumes: {
+		"trading.trade_executed": (tx, events) => saveMarks(tx, events.map((event) => event.data)),
+	},
+
+	created() {
+		this.checks = openChecks(this);
+	},
+
+	async stopped() {
+		await this.checks.drained();
+	},
+};
+
+export default risk;

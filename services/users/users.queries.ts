@@ -1,0 +1,36 @@
+import type { Context } from "moleculer";
+import { Op } from "sequelize";
+import type { Meta, Page, PageQuery } from "../../contracts/index.ts";
+import type { User } from "../../contracts/users.ts";
+import { callerOf, isAdmin } from "../../lib/caller.ts";
+import { pageOf, positionOf, UUID_KEY } from "../../lib/page.ts";
+import { refuse } from "../../lib/refuse.ts";
+import type { Catalogue } from "../../mixins/catalogue.mixin.ts";
+import { userOf, type UserRow } from "./users.store.ts";
+
+export type UserCatalogue = Catalogue<UserRow>;
+
+/** The user of that id, or null. */
+export async function findUser(users: UserCatalogue, userId: string): Promise<User | null> {
+	const [row] = await users._find(null, { query: { user_id: userId }, limit: 1 });
+	return row ? userOf(row) : null;
+}
+
+/** A profile: one's own, or as an admin anybody's. */
+export async function getUser(users: UserCatalogue, ctx: Context<unknown, Meta>, userId: string): Promise<User> {
+	const caller = callerOf(ctx);
+	const user = userId === caller.user_id || isAdmin(caller) ? await findUser(users, userId) : null;
+	if (!user) throw refuse("NOT_FOUND", "There is no such user");
+	return user;
+}
+
+/** All users, in the order of their ids, which is that of their creation. */
+export async function listUsers(users: UserCatalogue, query: PageQuery): Promise<Page<User>> {
+	const { limit, after } = positionOf(query, UUID_KEY);
+	const rows = await users._find(null, {
+		query: after === null ? {} : { user_id: { [Op.gt]: after } },
+		sort: ["user_id"],
+		limit: limit + 1,
+	});
+	return pageOf(rows, limit, (row) => row.user_id, userOf);
+}

@@ -1,0 +1,61 @@
+import { randomBytes } from "node:crypto";
+import type net from "node:net";
+import type { ServiceBroker } from "moleculer";
+import { createNode } from "../../cli/node.ts";
+import type { Db } from "../../lib/db.ts";
+import { databaseVariable, isStateful, SERVICE_NAMES, type ServiceName, type StatefulService } from "../../lib/topology.ts";
+import { createDatabase, type TestDatabase } from "./databases.ts";
+
+/** A node with services for one test file. */
+export interface TestNode {
+	readonly broker: ServiceBroker;
+	/** The services' databases, for a look behind the curtain. */
+	readonly dbs: Readonly<Record<StatefulService, Db>>;
+	stop(): Promise<void>;
+}
+
+/** A node with the gateway on a port of its own. */
+export interface TestApi extends TestNode {
+	readonly baseUrl: string;
+}
+
+/** Starts the real services on fresh databases, in a namespace of their own. */
+export async function startServices(services: readonly ServiceName[]): Promise<TestNode> {
+	const stateful = services.filter(isStateful);
+	const databases = await Promise.all(stateful.map((service) => createDatabase(service)));
+	const id = randomBytes(6).toString("hex");
+	Object.assign(process.env, { NAMESPACE: `test-${id}`, NODE_ID: `node-${id}`, HOST: "127.0.0.1", PORT: "0" });
+	stateful.forEach((service, i) => (process.env[databaseVariable(service)] = databases[i]?.url));
+	try {
+		const broker = await createNode(services, { logger: false, dependencyInterval: 10 });
+		await broker.start();
+		return testNode(broker, stateful, databases);
+	} catch (error) {
+		await Promise.all(databases.map((database) => database.drop()));
+		throw error;
+	}
+}
+
+/** Starts the gateway and the services behind it; all of them unless told. */
+export async function startApi(services: readonly ServiceName[] = SERVICE_NAMES): Promise<TestApi> {
+	const node = await startServices([...new Set<ServiceName>(["api", ...services])]);
+	const gateway = node.broker.getLocalService("api") as unknown as { server: net.Server };
+	const { port } = gateway.server.address() as net.AddressInfo;
+	return { ...node, baseUrl: `http://127.0.0.1:${port}` };
+}
+
+function testNode(
+	broker: ServiceBroker,
+	stateful: readonly StatefulService[],
+	databases: readonly TestDatabase[],
+): TestNode {
+	const dbs = Object.fromEntries(stateful.map((service, i) => [service, databases[i]?.db]));
+	return {
+		broker,
+		dbs: dbs as Record<StatefulService, Db>,
+		async stop() {
+			await broker.stop();
+			await Promise.all(databases.map((database) => database.drop()));
+		},
+	};
+}

@@ -1,0 +1,70 @@
+import { env, givenDatabaseUrls, isSettingError } from "../../lib/env.ts";
+import { SERVICE_NAMES } from "../../lib/topology.ts";
+
+test("a machine with nothing set gets everything on loopback, without NATS", () => {
+	const settings = env({});
+	expect(settings).toMatchObject({ port: 8000, host: "127.0.0.1", transporter: null, namespace: "agt", logLevel: "warn" });
+	expect(settings.dataDir).toBe(`${process.cwd()}/.data`);
+	expect(settings.services).toEqual(SERVICE_NAMES);
+});
+
+test("what is set is taken", () => {
+	const settings = env({
+		PORT: "0",
+		TRANSPORTER: "nats://user:secret@10.0.0.1:4222,nats://10.0.0.2:4222",
+		SERVICES: "orders, risk",
+		CORS_ORIGINS: "https://a.example,http://localhost:3000",
+		NODE_ID: "orders-1",
+	});
+	expect(settings.port).toBe(0);
+	expect(settings.services).toEqual(["orders", "risk"]);
+	expect(settings.corsOrigins).toEqual(["https://a.example", "http://localhost:3000"]);
+	expect(settings.nodeId).toBe("orders-1");
+	expect(settings.logLevel).toBe("info");
+});
+
+test.each([
+	["PORT", "80a", "whole number from 0 to 65535"],
+	["PORT", "65536", "whole number from 0 to 65535"],
+	["SERVICES", "ordrs", "api, health, auth, config, data, events, orders, risk, trading, users"],
+	["TRANSPORTER", "redis://10.0.0.1", "nats://host:port"],
+	["TRANSPORTER", "nats", "nats://host:port"],
+	["NAMESPACE", "a.b", "letters, digits, _ or -"],
+	["NODE_ID", "a b", "letters, digits, _ or -"],
+	["LOG_LEVEL", "loud", "fatal, error, warn, info, debug, trace"],
+	["LOG_FORMAT", "xml", "text, json"],
+	["DATABASE_POOL_SIZE", "1", "whole number from 2 to 100"],
+	["CORS_ORIGINS", "https://a.example/", "origins such as https://app.example.com"],
+	["CORS_ORIGINS", "null", "origins such as https://app.example.com"],
+])("%s=%s is refused in one line that says what is allowed", (name, value, allowed) => {
+	const message = messageOf(() => env({ [name]: value }));
+	expect(message).toMatch(new RegExp(`^${name}=".*" is wrong: it must be `));
+	expect(message).toContain(allowed);
+	expect(message).not.toContain("\n");
+});
+
+test("a database URL is asked for by the service's name", () => {
+	const url = "postgres://app:secret@db.internal:5432/orders_db";
+	expect(env({ ORDERS_DATABASE_URL: url }).databaseUrl("orders")).toBe(url);
+	expect(givenDatabaseUrls({ ORDERS_DATABASE_URL: url, RISK_DATABASE_URL: "" })).toEqual({ orders: url });
+});
+
+test("a missing or wrong database URL names its variable", () => {
+	expect(messageOf(() => env({}).databaseUrl("orders"))).toContain("ORDERS_DATABASE_URL");
+	expect(messageOf(() => env({ RISK_DATABASE_URL: "mysql://db/x" }).databaseUrl("risk"))).toContain("RISK_DATABASE_URL");
+});
+
+test("passwords stay out of messages", () => {
+	const message = messageOf(() => env({ TRANSPORTER: "http://user:secret@10.0.0.1" }));
+	expect(message).not.toContain("secret");
+});
+
+function messageOf(work: () => unknown): string {
+	try {
+		work();
+	} catch (error) {
+		if (isSettingError(error)) return error.message;
+		throw error;
+	}
+	throw new Error("was not refused");
+}
