@@ -22,7 +22,8 @@ export function migrationsFolder(service: ServiceName): string {
 	return path.join(SERVICES_FOLDER, service, "migrations");
 }
 
-async function loadSchema(service: ServiceName): Promise<ServiceSchema> {
+/** What the service file of `service` exports. */
+export async function loadSchema(service: ServiceName): Promise<ServiceSchema> {
 	const file = path.join(SERVICES_FOLDER, service, `${service}.service.ts`);
 	const module: { default: ServiceSchema } = await import(pathToFileURL(file).href);
 	return module.default;

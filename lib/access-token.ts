@@ -6,3 +6,6 @@ export const ACCESS_TOKEN = {
 	audience: "autogrowthtrading/api",
 	lifetimeS: 15 * 60,
 } as const;
+
+/** Broadcast by `auth` when sessions ended; a gateway that misses it asks within seconds. */
+export const SESSIONS_ENDED = "auth.sessions_ended";

@@ -9,12 +9,23 @@ export interface Database {
 	readonly db: Db;
 }
 
+/** The action by which `health` asks each node whether it reaches the service's database. */
+export const DATABASE_CHECK = "checkDatabase";
+
 const SERVICES_FOLDER = path.join(import.meta.dirname, "..", "services");
 
 /** Gives the service `name` the pool on its own database, and refuses to start on one that lacks a migration. */
 export function database(name: string) {
 	return mixin<{}, { db: Db }>({
 		methods: {},
+		actions: {
+			[DATABASE_CHECK]: {
+				auth: "internal",
+				async handler(this: { readonly db: Db }) {
+					await this.db.query("SELECT 1");
+				},
+			},
+		},
 		created() {
 			const { databaseUrl, databasePoolSize } = env();
 			this.db = openDb(databaseUrl(name), { applicationName: `${name}@${this.broker.nodeID}`, poolSize: databasePoolSize });

@@ -2,16 +2,16 @@ import { openDb, type Db } from "../../lib/db.ts";
 import { STATEFUL_SERVICES, type StatefulService } from "../../lib/topology.ts";
 
 /** The databases of all services, to look at. */
-export type Databases = Readonly<Record<StatefulService, Db>>;
+export type AllDatabases = Readonly<Record<StatefulService, Db>>;
 
 const PAGE = 10_000;
 
-export function openDatabases(urlOf: (service: StatefulService) => string): Databases {
+export function openDatabases(urlOf: (service: StatefulService) => string): AllDatabases {
 	const opened = STATEFUL_SERVICES.map((service) => [service, openDb(urlOf(service), { applicationName: "verify", poolSize: 2 })]);
 	return Object.fromEntries(opened);
 }
 
-export async function closeDatabases(dbs: Databases): Promise<void> {
+export async function closeDatabases(dbs: AllDatabases): Promise<void> {
 	await Promise.all(Object.values(dbs).map((db) => db.close()));
 }
 

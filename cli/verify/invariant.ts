@@ -1,11 +1,11 @@
 import type { Db } from "../../lib/db.ts";
-import type { Databases } from "./databases.ts";
+import type { AllDatabases } from "./databases.ts";
 
 /** Something that must be true of the stored state; `check` names what is not, and nothing when all is well. */
 export interface Invariant {
 	readonly id: string;
 	readonly says: string;
-	check(dbs: Databases): Promise<readonly string[]>;
+	check(dbs: AllDatabases): Promise<readonly string[]>;
 }
 
 /** Enough to see what is wrong; a broken invariant may have millions of offenders. */

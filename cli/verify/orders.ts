@@ -1,6 +1,6 @@
 import type { Db } from "../../lib/db.ts";
 import { mayBecome, type Status } from "../../services/orders/domain/order-state.ts";
-import { rowsOf, sideBySide, type Databases } from "./databases.ts";
+import { rowsOf, sideBySide, type AllDatabases } from "./databases.ts";
 import { MAX_OFFENCES, offencesOf, type Invariant } from "./invariant.ts";
 
 /** What must hold of orders: between `orders` and `trading`, and of the events that tell of them. */
@@ -24,7 +24,7 @@ interface OrderSide {
 }
 
 /** An order that risk has denied never reaches trading; one that is pending may or may not have. */
-async function differingOrders({ orders, trading }: Databases): Promise<string[]> {
+async function differingOrders({ orders, trading }: AllDatabases): Promise<string[]> {
 	const kept = rowsOf<OrderSide & { readonly reached: boolean }>(
 		orders,
 		`SELECT order_id::text AS key, quantity::text, report_seq > 0 AS reached, concat_ws(' ', status, 'filled',

@@ -53,6 +53,15 @@ export function tooEarly(message: string): Error {
 	return error;
 }
 
+/** Whether `error` is one of `tooEarly`. */
+export function isTooEarly(error: unknown): boolean {
+	return error instanceof Error && earlyErrors.has(error);
+}
+
+export function isTooEarly(error: unknown): boolean {
+	return error instanceof Error && earlyErrors.has(error);
+}
+
 /**
  * Takes the events of `transport` for the service `name`. Effects and inbox rows commit together, so a repeated event
  * changes nothing. An event that cannot be handled is set aside and tried again; later ones of its aggregate wait
@@ -123,7 +132,7 @@ export function startConsumer(options: ConsumerOptions): Consumption {
 
 	function afterFailure(event: Envelope, error: unknown, attempts: number, ageMs: number): Omit<Delivery, "event"> {
 		const lastError = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-		if (error instanceof Error && earlyErrors.has(error) && ageMs < PATIENCE_MS) {
+		if (isTooEarly(error) && ageMs < PATIENCE_MS) {
 			const delayMs = Math.round(Math.min(Math.max(ageMs / 4, MIN_PARKED_MS), MAX_PARKED_MS));
 			return { state: "parked", attempts, lastError, delayMs };
 		}

@@ -1,8 +1,8 @@
-import type { LoggerInstance } from "moleculer";
+import type { Logger } from "moleculer";
 import type { Envelope } from "../../contracts/events.ts";
 
 /** Where the bus reports what an operator should know. */
-export type BusLogger = Pick<LoggerInstance, "warn" | "error">;
+export type BusLogger = Pick<Logger, "warn" | "error">;
 
 /** Where a transport has put the last event of a publication, by which it can later be asked whether it still has it. */
 export interface Receipt {

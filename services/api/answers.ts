@@ -1,6 +1,6 @@
 import type { Context } from "moleculer";
 import type { Meta } from "../../contracts/index.ts";
-import type { CancelResult, Order, Placement } from "../../contracts/orders.ts";
+import type { Order, Placement } from "../../contracts/orders.ts";
 import type { Fill, Transfer } from "../../contracts/trading.ts";
 import { type RefusalCode, refuse } from "../../lib/refuse.ts";
 import { call } from "../../lib/service.ts";
@@ -11,7 +11,7 @@ const MAX_SHOWN_FILLS = 500;
 
 /** A list that is never longer than one page, in the form of a page. */
 export function wholeList(items: readonly unknown[] | { readonly items: readonly unknown[] }): Answer {
-	return { status: 200, body: { items: "items" in items ? items.items : items, next_cursor: null } };
+	return { body: { items: "items" in items ? items.items : items, next_cursor: null } };
 }
 
 /** A placed order; one that was rejected is answered as the problem that it met. */
@@ -23,33 +23,32 @@ export function placed(placement: Placement): Answer {
 export async function executed(placement: Placement, ctx: Context<unknown, Meta>): Promise<Answer> {
 	const { order } = placement;
 	refuseRejected(order);
-	return answerPlaced(placement, await execution(order, ctx), `/api/trading/orders/${order.order_id}`);
+	const { order_id } = order;
+	const body = await execution(order, ctx).catch(() => {
+		throw refuse("OUTCOME_UNKNOWN", "The order is placed, but its fills cannot be read now", { order_id });
+	});
+	return answerPlaced(placement, body, `/api/trading/orders/${order_id}`);
 }
 
 /** An order's execution as it stands. */
 export async function executionOf(order: Order, ctx: Context<unknown, Meta>): Promise<Answer> {
-	return { status: 200, body: await execution(order, ctx) };
+	return { body: await execution(order, ctx) };
 }
 
 /** Money that moved, now or when the same key came first. */
 export function transferred({ transfer, replayed }: { readonly transfer: Transfer; readonly replayed: boolean }): Answer {
-	return { status: 201, headers: replayedHeader(replayed), body: transfer };
-}
-
-/** What became of each order. */
-export function canceled(results: readonly CancelResult[]): Answer {
-	return { status: 207, body: { items: results, next_cursor: null } };
+	return { headers: replayedHeader(replayed), body: transfer };
 }
 
 /** Public keys change rarely, and everybody may keep them for a while. */
 export function publicKeys(body: unknown): Answer {
-	return { status: 200, headers: { "Cache-Control": "public, max-age=300" }, body };
+	return { headers: { "Cache-Control": "public, max-age=300" }, body };
 }
 
 function answerPlaced({ order, replayed }: Placement, body: unknown, location: string): Answer {
 	refuseRejected(order);
-	const status = order.status === "pending" ? 202 : 201;
-	return { status, headers: { Location: location, ...replayedHeader(replayed) }, body };
+	const headers = { Location: location, ...replayedHeader(replayed) };
+	return order.status === "pending" ? { status: 202, headers, body } : { headers, body };
 }
 
 function refuseRejected({ status, reject_code, order_id }: Order): void {

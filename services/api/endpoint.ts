@@ -7,7 +7,8 @@ export type Method = "GET" | "POST" | "PUT" | "DELETE";
 
 /** What goes back to a client that was served. */
 export interface Answer {
-	readonly status: number;
+	/** Where it is not the endpoint's own. */
+	readonly status?: number;
 	readonly headers?: Readonly<Record<string, string>>;
 	readonly body: unknown;
 }
@@ -20,7 +21,7 @@ export interface Endpoint<N extends ActionName = ActionName> {
 	/** Its `:name` parts are parameters of the action. */
 	readonly path: string;
 	readonly action: N;
-	/** 200 unless told. */
+	/** Of an answer, 200 unless told. */
 	readonly status?: number;
 	/** The query's parameters. */
 	readonly query?: Readonly<Record<string, "text" | "integer">>;

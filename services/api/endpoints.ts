@@ -10,7 +10,8 @@ const credentials = { body: true, oversized: "VALIDATION_FAILED" } as const;
 const USERS = [
 	endpoint("POST", "/api/users", "auth.register", {
 		...credentials,
-		answer: (user) => ({ status: 201, headers: { Location: `/api/users/${user.user_id}` }, body: user }),
+		status: 201,
+		answer: (user) => ({ headers: { Location: `/api/users/${user.user_id}` }, body: user }),
 	}),
 	endpoint("GET", "/api/users", "users.list", { query: page }),
 	endpoint("GET", "/api/users/me", "users.me"),
@@ -30,11 +31,12 @@ const AUTH = [
 ];
 
 const ORDERS = [
-	endpoint("POST", "/api/orders", "orders.place", { body: true, answer: answers.placed }),
+	endpoint("POST", "/api/orders", "orders.place", { body: true, status: 201, answer: answers.placed }),
 	endpoint("GET", "/api/orders", "orders.list", { query: { ...page, status: "text", symbol: "text" } }),
 	endpoint("DELETE", "/api/orders", "orders.cancelAll", {
 		query: { symbol: "text", side: "text" },
-		answer: answers.canceled,
+		status: 207,
+		answer: answers.wholeList,
 	}),
 	endpoint("POST", "/api/orders/validate", "orders.validate", { body: true }),
 	endpoint("GET", "/api/orders/:order_id", "orders.get"),
@@ -44,7 +46,7 @@ const ORDERS = [
 ];
 
 const TRADING = [
-	endpoint("POST", "/api/trading/orders", "orders.place", { body: true, answer: answers.executed }),
+	endpoint("POST", "/api/trading/orders", "orders.place", { body: true, status: 201, answer: answers.executed }),
 	endpoint("GET", "/api/trading/orders/:order_id", "orders.get", { answer: answers.executionOf }),
 	endpoint("GET", "/api/trading/balances", "trading.balances", { answer: answers.wholeList }),
 	endpoint("GET", "/api/trading/fills", "trading.fills", { query: { ...page, order_id: "text" } }),
@@ -52,11 +54,13 @@ const TRADING = [
 	endpoint("POST", "/api/trading/deposits", "trading.deposit", {
 		body: true,
 		headers: idempotent,
+		status: 201,
 		answer: answers.transferred,
 	}),
 	endpoint("POST", "/api/trading/withdrawals", "trading.withdraw", {
 		body: true,
 		headers: idempotent,
+		status: 201,
 		answer: answers.transferred,
 	}),
 ];

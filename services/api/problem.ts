@@ -1,6 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import { Errors } from "moleculer";
 import { type FieldError, type RefusalCode, statusOf } from "../../lib/refuse.ts";
+import { RETRY_AFTER_S } from "./limits.ts";
 
 /** Why a request was not served, as the client is told. */
 export interface Problem {
@@ -104,6 +105,13 @@ function fieldErrors({ type, field = "", actual, message = "" }: Invalid): Field
 	return String(actual)
 		.split(", ")
 		.map((name) => ({ pointer: `${pointer}/${name}`, code: "UNKNOWN_FIELD", message: `${name} is not known here` }));
+}
+
+/** What HTTP wants to be said beside a status. */
+export function problemHeaders({ status }: Problem): Record<string, string> {
+	if (status === 401) return { "WWW-Authenticate": "Bearer" };
+	if (status === 413) return { Connection: "close" };
+	return status === 503 ? { "Retry-After": String(RETRY_AFTER_S) } : {};
 }
 
 /** The problem as RFC 9457 wants it. */

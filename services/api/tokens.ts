@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { errors, importJWK, type JWK, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from "jose";
+import { type CryptoKey, errors, importJWK, type JWK, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from "jose";
 import type { JsonWebKeySet } from "../../contracts/auth.ts";
 import type { Principal, Role } from "../../contracts/common.ts";
 import { ACCESS_TOKEN } from "../../lib/access-token.ts";

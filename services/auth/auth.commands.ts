@@ -5,7 +5,7 @@ import type { AuthApi, SessionRevoked, Tokens } from "../../contracts/auth.ts";
 import type { Envelope } from "../../contracts/events.ts";
 import type { Meta, Role } from "../../contracts/index.ts";
 import type { User } from "../../contracts/users.ts";
-import { ACCESS_TOKEN } from "../../lib/access-token.ts";
+import { ACCESS_TOKEN, SESSIONS_ENDED } from "../../lib/access-token.ts";
 import { callerOf } from "../../lib/caller.ts";
 import type { Tx } from "../../lib/db.ts";
 import { isRefusal, refuse } from "../../lib/refuse.ts";
@@ -19,9 +19,6 @@ import { hashOf, newRefreshToken, type Sign } from "./tokens.ts";
 
 export type Auth = Database & Outbox & { readonly broker: ServiceBroker; readonly passwords: Passwords; readonly sign: Sign };
 type Request<A extends keyof AuthApi> = Context<Parameters<AuthApi[A]>[0], Meta>;
-
-/** Tells gateways that a session ended; one that misses it asks within seconds. */
-export const SESSIONS_ENDED = "auth.sessions_ended";
 
 /** More than anybody has devices; beyond it the one that was unused the longest ends. */
 const MAX_SESSIONS_PER_USER = 50;

@@ -1,0 +1,63 @@
+import type net from "node:net";
+import type { ServiceBroker } from "moleculer";
+import { env, setDatabaseUrls } from "../lib/env.ts";
+import { SERVICE_NAMES, STATEFUL_SERVICES } from "../lib/topology.ts";
+import { type DatabaseUrls, migrateAll, openDatabases } from "./databases.ts";
+import { type DemoUsers, seedDemo } from "./demo.ts";
+import { claimInstance } from "./instance.ts";
+import { createNode } from "./node.ts";
+import type { Progress } from "./progress.ts";
+import { serveRepl } from "./repl-server.ts";
+
+/** Every service in this process. */
+export interface Embedded {
+	readonly broker: ServiceBroker;
+	/** The gateway's URL on this machine. */
+	readonly url: string;
+	readonly databases: DatabaseUrls;
+	/** Null when the users are in a database that is not ours to seed. */
+	readonly demoUsers: DemoUsers | null;
+	/** Answers what was taken, then ends everything in turn: gateway, services, database server. */
+	stop(): Promise<void>;
+}
+
+/** Starts all that a cluster has in this process, on a PostgreSQL of its own where the environment names no other. */
+export async function startEmbedded(progress: Progress): Promise<Embedded> {
+	const settings = env();
+	const closers: (() => Promise<void>)[] = [];
+	const stop = async () => {
+		for (const close of closers.splice(0).reverse()) await close();
+	};
+	try {
+		let ready: ServiceBroker | null = null;
+		const claim = await claimInstance(settings.dataDir, (socket) => void serveRepl(socket, ready));
+		closers.push(claim.release);
+
+		const { urls, embedded, stop: stopDatabases } = await openDatabases(settings, progress);
+		closers.push(stopDatabases);
+		setDatabaseUrls(urls);
+		await progress("Migrations", () => migrateAll(STATEFUL_SERVICES, settings.databaseUrl));
+
+		const broker = await createNode(SERVICE_NAMES, { transporter: null });
+		closers.push(() => broker.stop());
+		await progress("Services", () => broker.start());
+
+		const ours = embedded.length === STATEFUL_SERVICES.length;
+		const demoUsers = ours ? await progress("Demo users", () => seedDemo(broker, settings.dataDir)) : null;
+		const url = gatewayUrl(broker, settings.host);
+		await claim.publish({ pid: process.pid, url, databases: urls, started_at: new Date().toISOString() });
+		ready = broker;
+		return { broker, url, databases: urls, demoUsers, stop };
+	} catch (error) {
+		await stop();
+		throw error;
+	}
+}
+
+/** With port 0 the system chose one; of a gateway that listens everywhere this machine takes the loopback. */
+function gatewayUrl(broker: ServiceBroker, host: string): string {
+	const gateway = broker.getLocalService("api") as unknown as { readonly server: net.Server };
+	const { port } = gateway.server.address() as net.AddressInfo;
+	const everywhere = host === "0.0.0.0" || host === "::";
+	return `http://${everywhere ? "127.0.0.1" : host.includes(":") ? `[${host}]` : host}:${port}`;
+}

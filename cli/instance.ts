@@ -1,0 +1,98 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import net from "node:net";
+import os from "node:os";
+import path from "node:path";
+import type { DatabaseUrls } from "./databases.ts";
+import { usageError } from "./run.ts";
+
+/** What a running embedded instance tells the other commands, in a file that only its owner may read. */
+export interface RunInfo {
+	readonly pid: number;
+	/** The gateway. */
+	readonly url: string;
+	readonly databases: DatabaseUrls;
+	readonly started_at: string;
+}
+
+/** The data folder is ours, as long as the process lives. */
+export interface Claim {
+	publish(info: RunInfo): Promise<void>;
+	release(): Promise<void>;
+}
+
+/** Longer paths do not fit into a socket's address (108 bytes on Linux, 104 on macOS). */
+const MAX_SOCKET_PATH_LENGTH = 100;
+
+/**
+ * Claims `dataDir` by listening on a socket in it, since unlike a file with a process id a socket cannot outlive its
+ * process. Whoever connects is handed to `serve`. Throws when another process has the folder.
+ */
+export async function claimInstance(dataDir: string, serve: (socket: net.Socket) => void): Promise<Claim> {
+	await mkdir(dataDir, { recursive: true });
+	const address = socketPath(dataDir);
+	const other = await connectTo(address);
+	if (other) {
+		other.destroy();
+		const info = await readInfo(dataDir);
+		throw usageError(`${dataDir} is in use by a running instance (process ${info?.pid ?? "still starting"})`);
+	}
+	await rm(address, { force: true });
+	await rm(infoFile(dataDir), { force: true });
+	const server = await listen(address, serve);
+	return {
+		publish: (info) => writeFile(infoFile(dataDir), JSON.stringify(info, null, "\t"), { mode: 0o600 }),
+		async release() {
+			await rm(infoFile(dataDir), { force: true });
+			server.close();
+		},
+	};
+}
+
+/** What the instance that runs on `dataDir` tells; null when none runs or it is not ready yet. */
+export async function findInstance(dataDir: string): Promise<RunInfo | null> {
+	const socket = await connectTo(socketPath(dataDir));
+	socket?.destroy();
+	return socket ? readInfo(dataDir) : null;
+}
+
+/** A connection to the instance that runs on `dataDir`, or null. */
+export function connectToInstance(dataDir: string): Promise<net.Socket | null> {
+	return connectTo(socketPath(dataDir));
+}
+
+function infoFile(dataDir: string): string {
+	return path.join(dataDir, "run.json");
+}
+
+async function readInfo(dataDir: string): Promise<RunInfo | null> {
+	if (!existsSync(infoFile(dataDir))) return null;
+	return JSON.parse(await readFile(infoFile(dataDir), "utf8")) as RunInfo;
+}
+
+function socketPath(dataDir: string): string {
+	const inside = path.join(dataDir, "repl.sock");
+	if (Buffer.byteLength(inside) <= MAX_SOCKET_PATH_LENGTH) return inside;
+	const id = createHash("sha256").update(dataDir).digest("hex").slice(0, 16);
+	return path.join(os.tmpdir(), `autogrowthtrading-${id}.sock`);
+}
+
+function connectTo(address: string): Promise<net.Socket | null> {
+	return new Promise((resolve) => {
+		const socket = net.connect(address);
+		socket.once("connect", () => resolve(socket));
+		socket.once("error", () => resolve(null));
+	});
+}
+
+/** Who may connect may do everything, so it is the owner alone. */
+function listen(address: string, serve: (socket: net.Socket) => void): Promise<net.Server> {
+	return new Promise((resolve, reject) => {
+		const server = net.createServer(serve);
+		server.once("error", reject);
+		const usual = process.umask(0o177);
+		server.listen(address, () => resolve(server));
+		process.umask(usual);
+	});
+}

@@ -1,0 +1,106 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { once } from "node:events";
+import { createRequire } from "node:module";
+import type net from "node:net";
+import type { REPLServer, ReplOptions } from "node:repl";
+import type { ServiceBroker } from "moleculer";
+
+/** The first line that a client sends: what its terminal is like. */
+export interface ReplGreeting {
+	readonly terminal: boolean;
+	readonly columns: number;
+}
+
+type Session = net.Socket & { columns?: number };
+type StartMoleculerRepl = (broker: ServiceBroker, options: { readonly delimiter: string }) => REPLServer;
+
+/** A greeting is some forty characters; whoever sends more is no client of ours. */
+const MAX_GREETING_LENGTH = 1_000;
+
+const PROMPT = "agt $";
+
+const require = createRequire(import.meta.url);
+const printingFor = new AsyncLocalStorage<Session>();
+
+/** Serves Moleculer's REPL on this process's own broker to whoever holds the other end of `socket`. */
+export async function serveRepl(socket: Session, broker: ServiceBroker | null): Promise<void> {
+	// A client that goes away in the middle of an answer is nobody's error.
+	socket.on("error", () => socket.destroy());
+	const greeting = await readGreeting(socket);
+	if (!greeting) return void socket.destroy();
+	if (!broker) return void socket.end("The instance is still starting: try again in a moment\n");
+	socket.columns = greeting.columns;
+	routeOutput();
+	startSession(socket, broker, greeting.terminal);
+}
+
+async function readGreeting(socket: Session): Promise<ReplGreeting | null> {
+	let received = "";
+	while (!received.includes("\n") && received.length < MAX_GREETING_LENGTH) {
+		const chunk = socket.read() as Buffer | null;
+		if (chunk) received += chunk.toString();
+		else if (socket.readableEnded || socket.destroyed) return null;
+		else await Promise.race([once(socket, "readable"), once(socket, "close")]);
+	}
+	const end = received.indexOf("\n");
+	socket.unshift(Buffer.from(received.slice(end + 1)));
+	try {
+		return JSON.parse(received.slice(0, end)) as ReplGreeting;
+	} catch {
+		return null;
+	}
+}
+
+/**
+ * Moleculer's REPL takes the process for its own: it reads the terminal, prints to it, and ends the process when the
+ * user leaves. Here a session gets the socket for a terminal, and a broker whose stop ends the session alone.
+ */
+function startSession(socket: Session, broker: ServiceBroker, terminal: boolean): void {
+	const view = Object.create(broker, {
+		stop: {
+			value: () => {
+				socket.end();
+				// It would end the process next.
+				return new Promise<never>(() => {});
+			},
+		},
+	}) as ServiceBroker;
+	const nodeRepl = require("node:repl") as { start(options: ReplOptions): REPLServer };
+	const { start } = nodeRepl;
+	nodeRepl.start = (options) => start({ ...options, input: socket, output: socket, terminal });
+	try {
+		const server = freshMoleculerRepl()(view, { delimiter: PROMPT });
+		const evaluate = server.eval;
+		// `eval` is read-only in the types alone.
+		(server as { eval: typeof evaluate }).eval = function (...args) {
+			printingFor.run(socket, () => evaluate.apply(this, args));
+		};
+		socket.once("close", () => server.close());
+	} finally {
+		nodeRepl.start = start;
+	}
+}
+
+/** The module keeps the commands of one broker view, so each session loads it anew. */
+function freshMoleculerRepl(): StartMoleculerRepl {
+	const entry = require.resolve("moleculer-repl");
+	const folder = entry.slice(0, entry.lastIndexOf("moleculer-repl") + "moleculer-repl".length);
+	for (const file of Object.keys(require.cache)) if (file.startsWith(folder)) delete require.cache[file];
+	return require(entry) as StartMoleculerRepl;
+}
+
+let routed = false;
+
+/** From now on what code prints on behalf of a session goes to that session. */
+function routeOutput(): void {
+	if (routed) return;
+	routed = true;
+	for (const stream of [process.stdout, process.stderr]) {
+		const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
+		stream.write = (...args: unknown[]) => {
+			const session = printingFor.getStore();
+			if (!session) return write(...args);
+			return session.writable ? session.write(args[0] as string) : true;
+		};
+	}
+}

@@ -1,0 +1,20 @@
+import { env } from "../lib/env.ts";
+import { createNode } from "./node.ts";
+import { runCommand, usageError } from "./run.ts";
+
+await runCommand(async () => {
+	const { services, transporter } = env();
+	if (!transporter) throw usageError("Set TRANSPORTER=nats://host:port to join a cluster, or run 'npm start' without one");
+	const broker = await createNode(services);
+
+	let stopping = false;
+	const stop = async () => {
+		if (stopping) return;
+		stopping = true;
+		await broker.stop();
+		process.exit();
+	};
+	process.on("SIGTERM", stop);
+	process.on("SIGINT", stop);
+	await broker.start();
+});

@@ -1,0 +1,89 @@
+import { outboxLag } from "../../lib/event-bus/outbox.ts";
+import { STATEFUL_SERVICES, type StatefulService } from "../../lib/topology.ts";
+import { loadSchema } from "../node.ts";
+import { rowsOf, sideBySide, type AllDatabases } from "./databases.ts";
+import { MAX_OFFENCES, offencesOf, type Invariant } from "./invariant.ts";
+
+/** An event that waits longer than this to be published is stuck. */
+const MAX_OUTBOX_AGE_MS = 30_000;
+
+/** What must hold of events on their way from outboxes through the history to inboxes. */
+export const EVENT_INVARIANTS: readonly Invariant[] = [
+	{
+		id: "I8",
+		says: "the history is the union of all outboxes, without gap or repeat per aggregate",
+		check: async (dbs) => [...(await gapsInHistory(dbs)), ...(await forEachService((service) => differingEvents(dbs, service)))],
+	},
+	{
+		id: "I9",
+		says: "every consumer's inbox has every event that it must handle",
+		check: (dbs) => forEachService((service) => missingFromInbox(dbs, service)),
+	},
+	{
+		id: "I11",
+		says: "no event waits longer than 30 s to be published, and there are no dead letters",
+		check: (dbs) => forEachService((service) => stuckEvents(dbs, service)),
+	},
+];
+
+async function forEachService(check: (service: StatefulService) => Promise<string[]>): Promise<string[]> {
+	const offences: string[] = [];
+	for (const service of STATEFUL_SERVICES) offences.push(...(await check(service)));
+	return offences;
+}
+
+function gapsInHistory({ events }: AllDatabases): Promise<string[]> {
+	return offencesOf(
+		events,
+		`SELECT source || ' ' || aggregate_id || ': ' || count(*) || ' events, numbered ' || min(aggregate_seq) || ' to '
+			|| max(aggregate_seq) AS offence
+		FROM events GROUP BY source, aggregate_id HAVING min(aggregate_seq) <> 1 OR max(aggregate_seq) <> count(*)`,
+	);
+}
+
+interface Told {
+	readonly key: string;
+	readonly told: string;
+}
+
+async function differingEvents(dbs: AllDatabases, service: StatefulService): Promise<string[]> {
+	const columns = "event_id::text AS key, concat_ws(' ', type, aggregate_id, aggregate_seq, md5(data::jsonb::text)) AS told";
+	const page = "($1::uuid IS NULL OR event_id > $1) ORDER BY event_id LIMIT $2";
+	const outbox = rowsOf<Told>(dbs[service], `SELECT ${columns} FROM outbox WHERE ${page}`);
+	const history = rowsOf<Told>(dbs.events, `SELECT ${columns} FROM events WHERE source = '${service}' AND ${page}`);
+	const offences: string[] = [];
+	for await (const { key, left, right } of sideBySide(outbox, history)) {
+		if (left?.told === right?.told) continue;
+		offences.push(`event ${key}: the outbox of ${service} has ${left?.told ?? "nothing"}, the history ${right?.told ?? "nothing"}`);
+		if (offences.length === MAX_OFFENCES) break;
+	}
+	return offences;
+}
+
+/** The history itself takes every type; what it has is checked against the outboxes. */
+async function missingFromInbox(dbs: AllDatabases, service: StatefulService): Promise<string[]> {
+	const schema = await loadSchema(service);
+	const types = Object.keys((schema as { consumes?: object }).consumes ?? {}).filter((type) => type !== "*");
+	if (types.length === 0) return [];
+	const list = types.map((type) => `'${type}'`).join(", ");
+	const page = "($1::uuid IS NULL OR event_id > $1) ORDER BY event_id LIMIT $2";
+	const due = rowsOf<{ key: string }>(dbs.events, `SELECT event_id::text AS key FROM events WHERE type IN (${list}) AND ${page}`);
+	const taken = rowsOf<{ key: string }>(dbs[service], `SELECT event_id::text AS key FROM inbox WHERE ${page}`);
+	const offences: string[] = [];
+	for await (const { key, left, right } of sideBySide(due, taken)) {
+		if (left && !right) offences.push(`${service} has not taken event ${key}`);
+		if (offences.length === MAX_OFFENCES) break;
+	}
+	return offences;
+}
+
+async function stuckEvents(dbs: AllDatabases, service: StatefulService): Promise<string[]> {
+	const { unpublished, oldestAgeMs } = await outboxLag(dbs[service]);
+	const dead = await offencesOf(
+		dbs[service],
+		`SELECT '${service} could not handle event ' || event_id || ': ' || coalesce(last_error, '') AS offence
+		FROM deliveries WHERE state = 'dead'`,
+	);
+	if (oldestAgeMs > MAX_OUTBOX_AGE_MS) dead.push(`${service}: ${unpublished} events wait, the oldest for ${oldestAgeMs} ms`);
+	return dead;
+}

@@ -1,0 +1,75 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { outboxLag } from "../../lib/event-bus/outbox.ts";
+import { STATEFUL_SERVICES, type StatefulService } from "../../lib/topology.ts";
+import { closeDatabases, openDatabases, type AllDatabases } from "./databases.ts";
+import { EVENT_INVARIANTS } from "./events.ts";
+import type { Invariant } from "./invariant.ts";
+import { LEDGER_INVARIANTS } from "./ledger.ts";
+import { ORDER_INVARIANTS } from "./orders.ts";
+
+const INVARIANTS: readonly Invariant[] = [...LEDGER_INVARIANTS, ...ORDER_INVARIANTS, ...EVENT_INVARIANTS].toSorted(
+	(a, b) => Number(a.id.slice(1)) - Number(b.id.slice(1)),
+);
+
+/** How long events and orders under way are waited for before the state is looked at. */
+const SETTLE_LIMIT_MS = 30_000;
+const SETTLE_POLL_MS = 200;
+/** While a cluster works, two databases are never read at the same moment: what only seems wrong is right soon after. */
+const MAX_LOOKS = 4;
+const LOOK_AGAIN_MS = 1_000;
+
+/** What a look at one invariant found; `offences` is empty when it holds. */
+export interface Finding {
+	readonly id: string;
+	readonly says: string;
+	readonly offences: readonly string[];
+}
+
+/** Checks every invariant on the databases at these URLs, once what is under way has settled; calls back with each. */
+export async function verify(
+	urlOf: (service: StatefulService) => string,
+	onFinding: (finding: Finding) => void,
+): Promise<boolean> {
+	const dbs = openDatabases(urlOf);
+	try {
+		await settled(dbs);
+		let allHold = true;
+		for (const invariant of INVARIANTS) {
+			const offences = await lookAt(invariant, dbs);
+			if (offences.length > 0) allHold = false;
+			onFinding({ id: invariant.id, says: invariant.says, offences });
+		}
+		return allHold;
+	} finally {
+		await closeDatabases(dbs);
+	}
+}
+
+/** One line per invariant, and one more for each offence. */
+export function showFinding({ id, says, offences }: Finding): string {
+	const line = `  ${offences.length === 0 ? "✓" : "✗"} ${id.padEnd(4)} ${says}`;
+	return [line, ...offences.map((offence) => `         ${offence}`)].join("\n");
+}
+
+async function lookAt(invariant: Invariant, dbs: AllDatabases): Promise<readonly string[]> {
+	for (let look = 1; ; look++) {
+		const offences = await invariant.check(dbs);
+		if (offences.length === 0 || look === MAX_LOOKS) return offences;
+		await delay(LOOK_AGAIN_MS);
+	}
+}
+
+async function settled(dbs: AllDatabases): Promise<void> {
+	const patience = performance.now() + SETTLE_LIMIT_MS;
+	while (performance.now() < patience && (await isUnderWay(dbs))) await delay(SETTLE_POLL_MS);
+}
+
+async function isUnderWay(dbs: AllDatabases): Promise<boolean> {
+	const [pending] = await dbs.orders.query("SELECT 1 FROM orders WHERE status = 'pending' LIMIT 1");
+	if (pending) return true;
+	for (const service of STATEFUL_SERVICES) {
+		const [waiting] = await dbs[service].query("SELECT 1 FROM deliveries WHERE state <> 'dead' LIMIT 1");
+		if (waiting || (await outboxLag(dbs[service])).unpublished > 0) return true;
+	}
+	return false;
+}

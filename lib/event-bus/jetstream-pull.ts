@@ -1,0 +1,122 @@
+import { AckPolicy, DeliverPolicy, nanos, type JetStreamManager, type JsMsg } from "nats";
+import type { Envelope } from "../../contracts/events.ts";
+import type { Session } from "./jetstream.ts";
+import { pause } from "./leader.ts";
+import { backoffMs, wants, type BusLogger, type Subscription } from "./transport.ts";
+
+interface PullOptions {
+	ready(): Promise<Session>;
+	readonly stream: string;
+	/** What comes before the event's type in a subject. */
+	readonly prefix: string;
+	readonly subscription: Subscription;
+	/** The name of the server's durable consumer, and the subjects it gets. */
+	readonly durable: string;
+	readonly filter: string;
+	readonly logger: BusLogger;
+}
+
+const MAX_BATCH = 500;
+/** One batch is handled while the next arrives. */
+const MAX_UNACKNOWLEDGED = 2 * MAX_BATCH;
+/** An acknowledgement that got lost costs a repeat after this time. */
+const ACK_WAIT_MS = 30_000;
+/** A vanished consumer is noticed after half of it without a heartbeat, twice. */
+const PULL_EXPIRES_MS = 4_000;
+
+/**
+ * Feeds a subscription from a durable pull consumer until `signal` aborts. An event is acknowledged after its effects
+ * are committed. Whatever goes wrong, it starts over from the first event that is not acknowledged, so the order
+ * holds: no event is ever put back alone.
+ */
+export async function pullEvents(options: PullOptions, signal: AbortSignal): Promise<void> {
+	const { durable, logger } = options;
+	let failures = 0;
+	while (!signal.aborted) {
+		try {
+			const session = await options.ready();
+			await rewind(session.jsm, options);
+			await pump(session, options, signal, () => {
+				failures = 0;
+			});
+		} catch (error) {
+			failures += 1;
+			if (failures === 1 && !signal.aborted) logger.warn(`Events for '${durable}' wait in the transport`, error);
+			await pause(backoffMs(failures), signal);
+		}
+	}
+}
+
+/**
+ * Makes the consumer anew from its first unacknowledged event. That takes back what a node that is gone or stopped was
+ * given, at once instead of after `ACK_WAIT_MS`, and ends such a node's requests.
+ */
+async function rewind(jsm: JetStreamManager, { stream, durable, filter }: PullOptions): Promise<void> {
+	const before = await findConsumer(jsm, stream, durable);
+	if (before) await jsm.consumers.delete(stream, durable);
+	await jsm.consumers.add(stream, {
+		durable_name: durable,
+		filter_subject: filter,
+		ack_policy: AckPolicy.Explicit,
+		ack_wait: nanos(ACK_WAIT_MS),
+		max_ack_pending: MAX_UNACKNOWLEDGED,
+		max_deliver: -1,
+		...(before
+			? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: before.ack_floor.stream_seq + 1 }
+			: { deliver_policy: DeliverPolicy.All }),
+	});
+}
+
+async function findConsumer(jsm: JetStreamManager, stream: string, durable: string) {
+	// By the list: a missing consumer is then an empty answer rather than an error to be told from others.
+	for await (const info of jsm.consumers.list(stream)) if (info.name === durable) return info;
+	return null;
+}
+
+/** Handles what the consumer sends until the signal aborts or the connection or the consumer is lost. */
+async function pump(session: Session, options: PullOptions, signal: AbortSignal, onProgress: () => void): Promise<void> {
+	const { stream, durable, subscription, prefix, logger } = options;
+	const over = AbortSignal.any([signal, session.lost]);
+	const arrived: JsMsg[] = [];
+	let wake = () => {};
+	let ended: Error | null = null;
+	const consumer = await session.js.consumers.get(stream, durable);
+	const messages = await consumer.consume({
+		max_messages: MAX_UNACKNOWLEDGED,
+		expires: PULL_EXPIRES_MS,
+		abort_on_missing_resource: true,
+		callback(message) {
+			arrived.push(message);
+			wake();
+		},
+	});
+	void messages.closed().then((reason) => {
+		ended = reason instanceof Error ? reason : new Error("the consumer was closed");
+		wake();
+	});
+	over.addEventListener("abort", () => wake(), { once: true });
+	try {
+		while (!over.aborted && !ended) {
+			const batch = arrived.splice(0, MAX_BATCH);
+			const wanted = batch.filter((message) => wants(subscription, message.subject.slice(prefix.length)));
+			const events = wanted.flatMap((message) => decode(message, logger));
+			if (events.length > 0) await subscription.handle(events);
+			for (const message of batch) message.ack();
+			if (batch.length > 0) onProgress();
+			else await new Promise<void>((resolve) => (wake = resolve));
+		}
+	} finally {
+		await messages.close();
+	}
+	if (!signal.aborted) throw ended ?? new Error("the connection was lost");
+}
+
+/** The event in `message`; none when somebody else has written something else to the subject. */
+function decode(message: JsMsg, logger: BusLogger): Envelope[] {
+	try {
+		return [message.json<Envelope>()];
+	} catch (error) {
+		logger.error(`Message ${message.seq} of the stream is no event and is dropped`, error);
+		return [];
+	}
+}

@@ -1,0 +1,82 @@
+import type { Context, ServiceSchema } from "moleculer";
+import ApiGateway from "moleculer-web";
+import type { Meta } from "../../contracts/index.ts";
+import { SESSIONS_ENDED } from "../../lib/access-token.ts";
+import { env } from "../../lib/env.ts";
+import { closeServer } from "./close-server.ts";
+import { ENDPOINTS } from "./endpoints.ts";
+import { beginRequest, endpointOf, type Gateway, gatewayMethods, keyOf, type Request } from "./gateway.ts";
+import { healthRoutes } from "./health.ts";
+import { openIdentity } from "./identity.ts";
+import { parametersOf } from "./request.ts";
+
+const route = {
+	path: "/",
+	aliases: {
+		...healthRoutes,
+		...Object.fromEntries(ENDPOINTS.map(({ method, path, action }) => [keyOf(method, path), action])),
+	},
+	mappingPolicy: "restrict",
+	mergeParams: false,
+	bodyParsers: false,
+	logging: false,
+
+	async onBeforeCall(this: Gateway, ctx: Context<unknown, Meta>, _route: unknown, request: Request) {
+		const endpoint = endpointOf(request);
+		if (!endpoint) return;
+		if (request.$action.auth !== "public") {
+			Object.assign(ctx.meta, { user: await this.identity.identify(request.headers.authorization) });
+		}
+		request.$params = await parametersOf(endpoint, request, request.$params.params, request.query);
+	},
+
+	async onAfterCall(ctx: Context<unknown, Meta>, _route: unknown, request: Request, _response: unknown, result: never) {
+		const endpoint = endpointOf(request);
+		const answer = endpoint?.answer ? await endpoint.answer(result, ctx) : { body: result };
+		return { status: endpoint?.status ?? 200, ...answer };
+	},
+};
+
+const api: ServiceSchema = {
+	name: "api",
+	mixins: [ApiGateway as unknown as Partial<ServiceSchema>],
+	settings: {
+		// Functions, which nodes cannot tell each other.
+		$secureSettings: ["routes", "rootCallOptions"],
+		routes: [route],
+		rootCallOptions: beginRequest,
+		logRequest: null,
+		logRequestParams: null,
+		logResponse: null,
+		logRouteRegistration: "debug",
+	},
+
+	// Of moleculer-web's actions only the one that it needs itself.
+	actions: { rest: { auth: "public" }, listAliases: false, addRoute: false, removeRoute: false },
+	methods: {
+		...gatewayMethods,
+		drain(this: Gateway) {
+			this.closing ??= closeServer(this.server);
+			return this.closing;
+		},
+	},
+	events: {
+		[SESSIONS_ENDED](this: Gateway) {
+			this.identity.update();
+		},
+	},
+
+	created(this: Gateway) {
+		const { port, host, corsOrigins } = env();
+		Object.assign(this.settings, { port, ip: host });
+		this.origins = new Set(corsOrigins);
+		this.identity = openIdentity(this.broker);
+	},
+
+	async stopped(this: Gateway) {
+		await this.drain();
+		this.identity.stop();
+	},
+};
+
+export default api;

@@ -1,0 +1,135 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { CallingOptions, Service } from "moleculer";
+import type { Alias, IncomingRequest } from "moleculer-web";
+import type { Meta } from "../../contracts/index.ts";
+import { type Endpoint, pathParameters } from "./endpoint.ts";
+import { ENDPOINTS } from "./endpoints.ts";
+import { type OutgoingAnswer, sendJson, sendOptions, setCorsHeaders, setHeaders } from "./http.ts";
+import type { Identity } from "./identity.ts";
+import * as limits from "./limits.ts";
+import { problemBody, problemHeaders, problemOf } from "./problem.ts";
+import { requestIdOf } from "./request.ts";
+import { refuse } from "../../lib/refuse.ts";
+
+/** moleculer-web's service with what ours adds to it. */
+export interface Gateway extends Service {
+	readonly aliases: readonly GatewayAlias[];
+	readonly httpHandler: (request: IncomingMessage, response: ServerResponse) => void;
+	server: Server;
+	identity: Identity;
+	origins: ReadonlySet<string>;
+	/** Set while the gateway stops; resolves when it has. */
+	closing: Promise<void> | undefined;
+	drain(): Promise<void>;
+	methodsAt(path: string): string[];
+	sendProblem(request: Request, response: ServerResponse, error: unknown, headers?: Record<string, string>): void;
+}
+type GatewayAlias = Alias & { readonly fullPath: string; readonly re: RegExp };
+
+/** A request as moleculer-web passes it on, with its query as we parse it. */
+export type Request = Omit<IncomingRequest, "query"> & { query: URLSearchParams };
+
+const BY_KEY: ReadonlyMap<string, Endpoint> = new Map(ENDPOINTS.map((endpoint) => [keyOf(endpoint.method, endpoint.path), endpoint]));
+
+/** The alias of a route, e.g. `GET /api/orders`. */
+export function keyOf(method: string, path: string): string {
+	return `${method} ${path}`;
+}
+
+/** The endpoint that a request was routed to, if it was. */
+export function endpointOf({ $alias: alias }: Request): Endpoint | undefined {
+	return alias && BY_KEY.get(keyOf(alias.method, (alias as GatewayAlias).fullPath));
+}
+
+/** Begins every request: its id, its deadline, and what every answer carries. */
+export function beginRequest(options: CallingOptions, request: IncomingMessage, response: ServerResponse): void {
+	const { "x-request-id": givenId, "user-agent": agent = "" } = request.headers;
+	const meta: Meta = {
+		deadline: Date.now() + limits.REQUEST_TIME_MS,
+		client: { ip: request.socket.remoteAddress ?? "", user_agent: agent.slice(0, limits.MAX_USER_AGENT_LENGTH) },
+	};
+	options.requestID = requestIdOf(givenId);
+	options.meta = meta;
+	setHeaders(response, options.requestID);
+}
+
+/** Methods of moleculer-web that we do otherwise, under its names, and a few of our own. */
+export const gatewayMethods = {
+	/** With the limits that Node gives only when a server is made. */
+	createServer(this: Gateway) {
+		this.server = createServer(
+			{
+				headersTimeout: limits.HEADERS_TIMEOUT_MS,
+				requestTimeout: limits.BODY_TIMEOUT_MS,
+				keepAliveTimeout: limits.KEEP_ALIVE_MS,
+				connectionsCheckingInterval: limits.CONNECTION_CHECK_MS,
+			},
+			this.httpHandler,
+		);
+		this.server.maxConnections = limits.MAX_CONNECTIONS;
+	},
+
+	/** Its own would make objects and arrays of a query. */
+	parseQueryString({ url = "" }: IncomingMessage) {
+		const start = url.indexOf("?");
+		return start < 0
+			? { url, query: new URLSearchParams() }
+			: { url: url.slice(0, start), query: new URLSearchParams(url.slice(start)) };
+	},
+
+	/** What can be got can be asked for its headers alone. */
+	resolveAlias(this: Gateway, url: string, method = "GET") {
+		const wanted = method === "HEAD" ? "GET" : method;
+		for (const alias of this.aliases) {
+			const params = alias.method === wanted && (alias as unknown as { match(url: string): object | false }).match(url);
+			if (params) return { alias, params };
+		}
+		return false;
+	},
+
+	/** Its own answers an unknown origin with 403, and runs the action when CORS is off. Says whether it has answered. */
+	corsHandler(this: Gateway, _settings: unknown, request: Request, response: ServerResponse): boolean {
+		setCorsHeaders(this.origins, request, response);
+		if (request.method !== "OPTIONS") return false;
+		const methods = this.methodsAt(request.parsedUrl);
+		if (methods.length > 0) sendOptions(response, methods);
+		return methods.length > 0;
+	},
+
+	sendResponse(request: Request, response: ServerResponse, answer: OutgoingAnswer) {
+		sendJson(request, response, answer);
+	},
+
+	send404(this: Gateway, request: Request, response: ServerResponse) {
+		const methods = this.methodsAt(request.parsedUrl);
+		if (methods.length === 0) this.sendProblem(request, response, refuse("NOT_FOUND", "There is nothing at this address"));
+		else this.sendProblem(request, response, refuse("METHOD_NOT_ALLOWED"), { Allow: methods.join(", ") });
+	},
+
+	errorHandler(this: Gateway, request: Request, response: ServerResponse, error: unknown) {
+		this.sendProblem(request, response, error);
+	},
+
+	sendProblem(this: Gateway, request: Request, response: ServerResponse, error: unknown, headers: Record<string, string> = {}) {
+		const endpoint = endpointOf(request);
+		const problem = problemOf(error, {
+			writes: request.method !== "GET" && request.method !== "HEAD",
+			path: endpoint ? pathParameters(endpoint.path) : [],
+		});
+		const id = String(response.getHeader("X-Request-Id"));
+		const path = request.parsedUrl ?? request.url ?? "";
+		if (problem.code === "INTERNAL_ERROR") this.logger.error(`${request.method} ${path} failed`, { request_id: id }, error);
+		sendJson(
+			request,
+			response,
+			{ status: problem.status, headers: { ...problemHeaders(problem), ...headers }, body: problemBody(problem, { id, path }) },
+			"application/problem+json",
+		);
+	},
+
+	methodsAt(this: Gateway, path: string): string[] {
+		const methods = this.aliases.filter((alias) => alias.re.test(path)).map((alias) => alias.method);
+		if (methods.length === 0) return [];
+		return [...methods, ...(methods.includes("GET") ? ["HEAD"] : []), "OPTIONS"];
+	},
+};

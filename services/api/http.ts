@@ -1,0 +1,62 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+/** Every answer is data, for whoever asked alone. */
+const HEADERS: readonly (readonly [string, string])[] = [
+	["Cache-Control", "no-store"],
+	["Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"],
+	["Cross-Origin-Resource-Policy", "same-origin"],
+	["Referrer-Policy", "no-referrer"],
+	["X-Content-Type-Options", "nosniff"],
+	["X-Frame-Options", "DENY"],
+];
+
+const EXPOSED_HEADERS = "Idempotency-Replayed, Location, Retry-After, X-Request-Id";
+const ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, X-Request-Id";
+const PREFLIGHT_MAX_AGE_S = 600;
+
+/** Puts on what every answer carries. */
+export function setHeaders(response: ServerResponse, requestId: string): void {
+	for (const [name, value] of HEADERS) response.setHeader(name, value);
+	response.setHeader("X-Request-Id", requestId);
+}
+
+/** Lets pages of exactly these `origins` read the answers; others get no word of CORS. */
+export function setCorsHeaders(origins: ReadonlySet<string>, request: IncomingMessage, response: ServerResponse): void {
+	if (origins.size === 0) return;
+	response.setHeader("Vary", "Origin");
+	const { origin } = request.headers;
+	if (origin === undefined || !origins.has(origin)) return;
+	response.setHeader("Access-Control-Allow-Origin", origin);
+	response.setHeader("Access-Control-Expose-Headers", EXPOSED_HEADERS);
+}
+
+/** Answers OPTIONS, which asks what else may be asked: `methods`. */
+export function sendOptions(response: ServerResponse, methods: readonly string[]): void {
+	const allow = methods.join(", ");
+	if (response.hasHeader("Access-Control-Allow-Origin")) {
+		response.setHeader("Access-Control-Allow-Methods", allow);
+		response.setHeader("Access-Control-Allow-Headers", ALLOWED_HEADERS);
+		response.setHeader("Access-Control-Max-Age", PREFLIGHT_MAX_AGE_S);
+	}
+	response.writeHead(204, { Allow: allow });
+	response.end();
+}
+
+export interface OutgoingAnswer {
+	readonly status: number;
+	readonly headers?: Readonly<Record<string, string>>;
+	readonly body: unknown;
+}
+
+/** Sends `body` as JSON, or only its headers where the client asks no more. */
+export function sendJson(
+	request: IncomingMessage,
+	response: ServerResponse,
+	answer: OutgoingAnswer,
+	type = "application/json; charset=utf-8",
+): void {
+	if (response.headersSent || response.destroyed) return;
+	const text = Buffer.from(JSON.stringify(answer.body));
+	response.writeHead(answer.status, { ...answer.headers, "Content-Type": type, "Content-Length": text.length });
+	response.end(request.method === "HEAD" ? undefined : text);
+}
