@@ -7,12 +7,9 @@ await runCommand(async () => {
 	if (!transporter) throw usageError("Set TRANSPORTER=nats://host:port to join a cluster, or run 'npm start' without one");
 	const broker = await createNode(services);
 
-	let stopping = false;
-	const stop = async () => {
-		if (stopping) return;
-		stopping = true;
-		await broker.stop();
-		process.exit();
+	let stopping: Promise<void> | undefined;
+	const stop = () => {
+		stopping ??= broker.stop().then(() => process.exit());
 	};
 	process.on("SIGTERM", stop);
 	process.on("SIGINT", stop);

@@ -62,7 +62,8 @@ export function openDb(url: string, options: DbOptions): Db {
 	function run<Row extends object>(sql: string, bind: readonly Bind[], transaction?: Transaction): Promise<Row[]> {
 		return sequelize.query<Row>(sql, {
 			type: QueryTypes.SELECT,
-			bind: [...bind],
+			// Without values Sequelize leaves the text as it is: a function's body may have dollar quotes.
+			...(bind.length > 0 && { bind: [...bind] }),
 			...(transaction && { transaction }),
 		});
 	}

@@ -8,7 +8,7 @@ import type {
 	ServiceSettingSchema,
 } from "moleculer";
 import type { Envelope } from "../contracts/events.ts";
-import type { Events, Meta, Services } from "../contracts/index.ts";
+import type { AnyEvent, Events, Meta, Services } from "../contracts/index.ts";
 import type { Tx } from "./db.ts";
 
 /**
@@ -55,7 +55,10 @@ export type EventHandler<This, E extends keyof Events> = (
 ) => Promise<void>;
 
 /** The durable events that a service handles; see `mixins/consumer.mixin.ts`. */
-export type Consumes<This> = { [E in keyof Events]?: EventHandler<This, E> };
+export type Consumes<This> = { [E in keyof Events]?: EventHandler<This, E> } & {
+	/** Takes every type that has no handler of its own. */
+	"*"?: (this: This, tx: Tx, events: readonly AnyEvent[]) => Promise<void>;
+};
 
 type Lifecycle<This> = Pick<ServiceSchema<unknown, unknown, unknown, This>, "hooks" | "created" | "started" | "stopped"> & {
 	/** Runs on the merged schema before the service is made: the place for live objects, which a merge would copy. */

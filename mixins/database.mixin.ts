@@ -21,8 +21,8 @@ export function database(name: string) {
 		actions: {
 			[DATABASE_CHECK]: {
 				auth: "internal",
-				async handler(this: { readonly db: Db }) {
-					await this.db.query("SELECT 1");
+				async handler(this: unknown) {
+					await (this as Database).db.query("SELECT 1");
 				},
 			},
 		},

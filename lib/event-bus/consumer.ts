@@ -58,10 +58,6 @@ export function isTooEarly(error: unknown): boolean {
 	return error instanceof Error && earlyErrors.has(error);
 }
 
-export function isTooEarly(error: unknown): boolean {
-	return error instanceof Error && earlyErrors.has(error);
-}
-
 /**
  * Takes the events of `transport` for the service `name`. Effects and inbox rows commit together, so a repeated event
  * changes nothing. An event that cannot be handled is set aside and tried again; later ones of its aggregate wait

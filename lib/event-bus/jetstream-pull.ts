@@ -5,7 +5,7 @@ import { pause } from "./leader.ts";
 import { backoffMs, wants, type BusLogger, type Subscription } from "./transport.ts";
 
 interface PullOptions {
-	ready(): Promise<Session>;
+	open(): Promise<Session>;
 	readonly stream: string;
 	/** What comes before the event's type in a subject. */
 	readonly prefix: string;
@@ -34,7 +34,7 @@ export async function pullEvents(options: PullOptions, signal: AbortSignal): Pro
 	let failures = 0;
 	while (!signal.aborted) {
 		try {
-			const session = await options.ready();
+			const session = await options.open();
 			await rewind(session.jsm, options);
 			await pump(session, options, signal, () => {
 				failures = 0;

@@ -72,7 +72,7 @@ export function jetStreamTransport({ servers, namespace, logger }: JetStreamOpti
 		}
 	}
 
-	/** A session on the present connection; makes the stream if it is not there. */
+	/** The session in use; a new one after a failure. */
 	function ready(): Promise<Session> {
 		session ??= openSession().catch((error) => {
 			session = null;
@@ -81,6 +81,7 @@ export function jetStreamTransport({ servers, namespace, logger }: JetStreamOpti
 		return session;
 	}
 
+	/** A session on the present connection; makes the stream if it is not there. */
 	async function openSession(): Promise<Session> {
 		if (!connection || lost.signal.aborted) throw new Error("NATS cannot be reached");
 		const { signal } = lost;
@@ -126,7 +127,7 @@ export function jetStreamTransport({ servers, namespace, logger }: JetStreamOpti
 			const pull = (signal: AbortSignal) =>
 				Promise.all(
 					sourcesOf(subscription).map(({ name, filter }) =>
-						pullEvents({ ready, stream, prefix, subscription, logger, filter: prefix + filter, durable: name }, signal),
+						pullEvents({ open: openSession, stream, prefix, subscription, logger, filter: prefix + filter, durable: name }, signal),
 					),
 				);
 			const running = subscription.exclusively(async (signal) => void (await pull(signal)), stopping.signal);

@@ -30,16 +30,18 @@ export async function createOutbox(tx: Tx): Promise<void> {
 		)`);
 }
 
-/**
- * Makes the tables of a database that takes events in. `inbox` has every event that was taken over from the transport;
- * `deliveries` those of them that could not be handled yet (`retrying`, `parked`) or never will be (`dead`).
- */
+/** Makes the tables of a database that takes events in. `inbox` has every event that was taken over from the transport. */
 export async function createInbox(tx: Tx): Promise<void> {
 	await tx.query(`
 		CREATE TABLE inbox (
 			event_id uuid PRIMARY KEY,
 			taken_at timestamptz NOT NULL DEFAULT now()
 		)`);
+	await createDeliveries(tx);
+}
+
+/** Makes the table of the events that were taken over and cannot be handled yet, or never will be: the dead letters. */
+export async function createDeliveries(tx: Tx): Promise<void> {
 	await tx.query(`
 		CREATE TABLE deliveries (
 			event_id uuid PRIMARY KEY,

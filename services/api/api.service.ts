@@ -1,4 +1,4 @@
-import type { Context, ServiceSchema } from "moleculer";
+import type { Context, ServiceSchema, ServiceSettingSchema } from "moleculer";
 import ApiGateway from "moleculer-web";
 import type { Meta } from "../../contracts/index.ts";
 import { SESSIONS_ENDED } from "../../lib/access-token.ts";
@@ -37,7 +37,7 @@ const route = {
 	},
 };
 
-const api: ServiceSchema = {
+const api: ServiceSchema<ServiceSettingSchema & Record<string, unknown>, unknown, unknown, Gateway> = {
 	name: "api",
 	mixins: [ApiGateway as unknown as Partial<ServiceSchema>],
 	settings: {
@@ -66,14 +66,14 @@ const api: ServiceSchema = {
 		},
 	},
 
-	created(this: Gateway) {
+	created() {
 		const { port, host, corsOrigins } = env();
 		Object.assign(this.settings, { port, ip: host });
 		this.origins = new Set(corsOrigins);
 		this.identity = openIdentity(this.broker);
 	},
 
-	async stopped(this: Gateway) {
+	async stopped() {
 		await this.drain();
 		this.identity.stop();
 	},

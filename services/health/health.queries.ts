@@ -32,7 +32,8 @@ export async function clusterHealth(ctx: Context): Promise<ClusterHealth> {
 }
 
 function readNodes({ broker }: Context): NodeHealth[] {
-	const known: readonly KnownNode[] = broker.registry.getNodeList({ onlyAvailable: false, withServices: true });
+	const list: readonly unknown[] = broker.registry.getNodeList({ onlyAvailable: false, withServices: true });
+	const known = list as readonly KnownNode[];
 	return known.map(({ id, available, local, services = [] }) => ({
 		node_id: id,
 		available,
