@@ -1,6 +1,7 @@
-import type net from "node:net";
+import { once } from "node:events";
+import net from "node:net";
 import type { ServiceBroker } from "moleculer";
-import { env, setDatabaseUrls } from "../lib/env.ts";
+import { type Env, env, setDatabaseUrls } from "../lib/env.ts";
 import { SERVICE_NAMES, STATEFUL_SERVICES } from "../lib/topology.ts";
 import { type DatabaseUrls, migrateAll, openDatabases } from "./databases.ts";
 import { type DemoUsers, seedDemo } from "./demo.ts";
@@ -8,6 +9,7 @@ import { claimInstance } from "./instance.ts";
 import { createNode } from "./node.ts";
 import type { Progress } from "./progress.ts";
 import { serveRepl } from "./repl-server.ts";
+import { usageError } from "./run.ts";
 
 /** Every service in this process. */
 export interface Embedded {
@@ -32,6 +34,7 @@ export async function startEmbedded(progress: Progress): Promise<Embedded> {
 		let ready: ServiceBroker | null = null;
 		const claim = await claimInstance(settings.dataDir, (socket) => void serveRepl(socket, ready));
 		closers.push(claim.release);
+		await expectFreePort(settings);
 
 		const { urls, embedded, stop: stopDatabases } = await openDatabases(settings, progress);
 		closers.push(stopDatabases);
@@ -52,6 +55,20 @@ export async function startEmbedded(progress: Progress): Promise<Embedded> {
 		await stop();
 		throw error;
 	}
+}
+
+/** Asked before anything is started, since moleculer-web ends the process where it stands when its port is taken. */
+async function expectFreePort({ host, port }: Env): Promise<void> {
+	const probe = net.createServer();
+	try {
+		probe.listen(port, host);
+		await once(probe, "listening");
+	} catch (error) {
+		const reason = (error as NodeJS.ErrnoException).code === "EADDRINUSE" ? "is in use" : "cannot be listened on";
+		throw usageError(`PORT=${port} on HOST=${host} ${reason}: choose another, such as 'PORT=${port + 1} npm start'`);
+	}
+	probe.close();
+	await once(probe, "close");
 }
 
 /** With port 0 the system chose one; of a gateway that listens everywhere this machine takes the loopback. */

@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import type net from "node:net";
 import type { REPLServer, ReplOptions } from "node:repl";
 import type { ServiceBroker } from "moleculer";
+import { startRepl } from "./operator.ts";
 
 /** The first line that a client sends: what its terminal is like. */
 export interface ReplGreeting {
@@ -12,12 +13,9 @@ export interface ReplGreeting {
 }
 
 type Session = net.Socket & { columns?: number };
-type StartMoleculerRepl = (broker: ServiceBroker, options: { readonly delimiter: string }) => REPLServer;
 
 /** A greeting is some forty characters; whoever sends more is no client of ours. */
 const MAX_GREETING_LENGTH = 1_000;
-
-const PROMPT = "agt $";
 
 const require = createRequire(import.meta.url);
 const printingFor = new AsyncLocalStorage<Session>();
@@ -53,23 +51,18 @@ async function readGreeting(socket: Session): Promise<ReplGreeting | null> {
 
 /**
  * Moleculer's REPL takes the process for its own: it reads the terminal, prints to it, and ends the process when the
- * user leaves. Here a session gets the socket for a terminal, and a broker whose stop ends the session alone.
+ * user leaves. Here a session gets the socket for a terminal, and leaving it ends the session alone.
  */
 function startSession(socket: Session, broker: ServiceBroker, terminal: boolean): void {
-	const view = Object.create(broker, {
-		stop: {
-			value: () => {
-				socket.end();
-				// It would end the process next.
-				return new Promise<never>(() => {});
-			},
-		},
-	}) as ServiceBroker;
 	const nodeRepl = require("node:repl") as { start(options: ReplOptions): REPLServer };
 	const { start } = nodeRepl;
 	nodeRepl.start = (options) => start({ ...options, input: socket, output: socket, terminal });
 	try {
-		const server = freshMoleculerRepl()(view, { delimiter: PROMPT });
+		const server = startRepl(broker, () => {
+			socket.end();
+			// It would end the process next.
+			return new Promise<never>(() => {});
+		});
 		const evaluate = server.eval;
 		// `eval` is read-only in the types alone.
 		(server as { eval: typeof evaluate }).eval = function (...args) {
@@ -79,14 +72,6 @@ function startSession(socket: Session, broker: ServiceBroker, terminal: boolean)
 	} finally {
 		nodeRepl.start = start;
 	}
-}
-
-/** The module keeps the commands of one broker view, so each session loads it anew. */
-function freshMoleculerRepl(): StartMoleculerRepl {
-	const entry = require.resolve("moleculer-repl");
-	const folder = entry.slice(0, entry.lastIndexOf("moleculer-repl") + "moleculer-repl".length);
-	for (const file of Object.keys(require.cache)) if (file.startsWith(folder)) delete require.cache[file];
-	return require(entry) as StartMoleculerRepl;
 }
 
 let routed = false;

@@ -3,6 +3,7 @@ import { ServiceBroker } from "moleculer";
 import { type Env, env } from "../lib/env.ts";
 import { brokerOptions } from "../moleculer.config.ts";
 import { connectToInstance } from "./instance.ts";
+import { startRepl } from "./operator.ts";
 import type { ReplGreeting } from "./repl-server.ts";
 import { runCommand, usageError } from "./run.ts";
 
@@ -17,9 +18,9 @@ await runCommand(async () => {
 /** A node of its own in the cluster, which leaves it with the user. */
 async function join(settings: Env): Promise<void> {
 	const nodeId = `repl-${os.hostname().replaceAll(/[^\w-]/g, "-")}-${process.pid}`;
-	const broker = new ServiceBroker({ ...brokerOptions({ ...settings, nodeId, logLevel: "warn" }), metadata: { repl: true } });
+	const broker = new ServiceBroker(brokerOptions({ ...settings, nodeId, logLevel: "warn" }));
 	await broker.start();
-	broker.repl();
+	startRepl(broker, () => broker.stop());
 }
 
 /** This terminal at the REPL that runs in the process of `npm start`. */

@@ -43,7 +43,7 @@ function onStopAsked(): AbortSignal {
 }
 
 function welcome({ url, demoUsers }: Embedded, tookMs: number): string {
-	const lines = ["", `Ready after ${(tookMs / 1000).toFixed(1)} s`, "", `  API        ${url}`, `  Reference  ${url}/docs`, ""];
+	const lines = ["", `Ready after ${(tookMs / 1000).toFixed(1)} s`, "", `  API  ${url}`, ""];
 	if (demoUsers) {
 		lines.push("  Demo users with paper money:");
 		for (const { username, password } of demoUsers) lines.push(`    ${username.padEnd(8)} ${password}`);

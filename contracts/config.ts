@@ -34,7 +34,7 @@ export interface ConfigApi {
 	get(params: { readonly key: string }): Setting;
 	/** For services, which read it by the settings mixin. Refuses `NOT_FOUND`. */
 	value(params: { readonly key: string }): SettingInForce;
-	/** Refuses `NOT_FOUND`, `VALIDATION_FAILED`, and `VERSION_CONFLICT` unless `expected_version` is the version in force. */
+	/** Refuses `NOT_FOUND`, `VALIDATION_FAILED`, and `VERSION_CONFLICT` unless `expected_version` is in force. */
 	set(params: { readonly key: string; readonly value: SettingValue; readonly expected_version: number }): Setting;
 	/** Newest first, at most 100. Refuses `NOT_FOUND`. */
 	history(params: { readonly key: string }): { readonly items: readonly Setting[] };

@@ -1,8 +1,7 @@
 import type { Context, Service } from "moleculer";
 import DbService, { type MoleculerDB } from "moleculer-db";
 import SequelizeDbAdapter from "moleculer-db-adapter-sequelize";
-import { ConnectionError, type Model, type ModelStatic, type Sequelize, type WhereOptions } from "sequelize";
-import { sqlStateOf } from "../lib/db.ts";
+import { BaseError, type Model, type ModelStatic, type Sequelize, type WhereOptions } from "sequelize";
 import { refuse } from "../lib/refuse.ts";
 import { mixin } from "../lib/service.ts";
 import type { Database } from "./database.mixin.ts";
@@ -56,7 +55,8 @@ export function catalogue<Row extends object>(options: CatalogueOptions<Row>) {
 		settings: { idField, fields, maxLimit },
 		methods: {
 			_find(ctx, filter = {}) {
-				const limit = Math.min(filter.limit ?? maxLimit, maxLimit);
+				// The adapter takes a limit below 1 for none.
+				const limit = Math.max(1, Math.min(filter.limit ?? maxLimit, maxLimit));
 				return served(this, stock.methods._find.call(this, ctx, { ...filter, limit }));
 			},
 			async _get(ctx, { id }) {
@@ -77,10 +77,10 @@ export function catalogue<Row extends object>(options: CatalogueOptions<Row>) {
 	});
 }
 
-/** The statements are always the same, so a database that answers with an error is one that cannot serve now. */
+/** The statements are always the same, so an error of the database is that it cannot serve now. */
 function served<T>(service: Service, read: Promise<T>): Promise<T> {
 	return read.catch((error) => {
-		if (!(error instanceof ConnectionError) && sqlStateOf(error) === undefined) throw error;
+		if (!(error instanceof BaseError)) throw error;
 		service.logger.error("The catalogue cannot be read", error);
 		throw refuse("SERVICE_UNAVAILABLE", "The database cannot be reached");
 	});

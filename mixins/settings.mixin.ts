@@ -16,8 +16,8 @@ interface Known {
 }
 
 interface Vars {
-	known: Map<SettingKey, Known>;
-	reading: Map<SettingKey, Promise<void>>;
+	knownSettings: Map<SettingKey, Known>;
+	settingReads: Map<SettingKey, Promise<void>>;
 }
 
 const MAX_AGE_MS = 2_000;
@@ -29,28 +29,28 @@ export function settings() {
 	return mixin<Settings, Vars>({
 		methods: {
 			async setting<K extends SettingKey>(key: K) {
-				const known = this.known.get(key);
+				const known = this.knownSettings.get(key);
 				if (!known || performance.now() - known.readAtMs > MAX_AGE_MS) await readOnce(this, key);
-				return (this.known.get(key)?.value ?? SETTINGS[key].default) as SettingValues[K];
+				return (this.knownSettings.get(key)?.value ?? SETTINGS[key].default) as SettingValues[K];
 			},
 		},
 		events: {
 			"config.hint"(this: Service & Vars, { params: hint }: Context<SettingInForce>) {
-				const known = this.known.get(hint.key);
+				const known = this.knownSettings.get(hint.key);
 				if (known && known.version < hint.version) learn(this, hint.key, hint);
 			},
 		},
 		created() {
-			this.known = new Map();
-			this.reading = new Map();
+			this.knownSettings = new Map();
+			this.settingReads = new Map();
 		},
 	});
 }
 
 /** Requests that ask at the same time share one read. */
 function readOnce(service: Service & Vars, key: SettingKey): Promise<void> {
-	const running = service.reading.get(key) ?? read(service, key).finally(() => service.reading.delete(key));
-	service.reading.set(key, running);
+	const running = service.settingReads.get(key) ?? read(service, key).finally(() => service.settingReads.delete(key));
+	service.settingReads.set(key, running);
 	return running;
 }
 
@@ -60,10 +60,10 @@ async function read(service: Service & Vars, key: SettingKey): Promise<void> {
 	} catch (error) {
 		service.logger.warn(`Setting ${key} cannot be read and stays as it was`, error);
 		// Kept as if read, so that the next try waits for as long as a good answer would have lasted.
-		learn(service, key, service.known.get(key) ?? { version: 0, value: SETTINGS[key].default });
+		learn(service, key, service.knownSettings.get(key) ?? { version: 0, value: SETTINGS[key].default });
 	}
 }
 
 function learn(service: Vars, key: SettingKey, { value, version }: Pick<Known, "value" | "version">): void {
-	service.known.set(key, { value, version, readAtMs: performance.now() });
+	service.knownSettings.set(key, { value, version, readAtMs: performance.now() });
 }

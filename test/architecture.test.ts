@@ -13,6 +13,8 @@ interface Source {
 	readonly file: string;
 	readonly text: string;
 	readonly lines: readonly string[];
+	/** The text without its comments. */
+	readonly code: string;
 }
 
 const SOURCES: readonly Source[] = globSync("{cli,contracts,lib,middlewares,mixins,services,test}/**/*.ts", { cwd: ROOT })
@@ -20,7 +22,7 @@ const SOURCES: readonly Source[] = globSync("{cli,contracts,lib,middlewares,mixi
 	.sort()
 	.map((file) => {
 		const text = readFileSync(path.join(ROOT, file), "utf8");
-		return { file, text, lines: text.split("\n") };
+		return { file, text, lines: text.split("\n"), code: text.replaceAll(/\/\*.*?\*\/|(?<!:)\/\/[^\n]*/gs, "") };
 	});
 const PRODUCT = SOURCES.filter(({ file }) => !file.startsWith("test/"));
 const MODULES = [...SERVICE_NAMES].map((name) => [name] as const);
@@ -44,11 +46,11 @@ interface Import {
 	readonly layer: string;
 }
 
-const IMPORT = /^(?:import|export)\b(?<types>\s+type\b)?[^"';]*?["'](?<to>[^"']+)["']|\bimport\(["'](?<lazy>[^"']+)["']\)/gm;
+const IMPORT = /^(?:import|export)(?<types> type)? [^"=;()]*?\bfrom "(?<to>[^"]+)"|^import "(?<bare>[^"]+)"|\bimport\("(?<lazy>[^"]+)"\)/gm;
 
 const IMPORTS: readonly Import[] = PRODUCT.flatMap(({ file: from, text }) =>
 	[...text.matchAll(IMPORT)].map(({ groups }) => {
-		const target = groups?.["to"] ?? groups?.["lazy"] ?? "";
+		const target = groups?.["to"] ?? groups?.["bare"] ?? groups?.["lazy"] ?? "";
 		if (!target.startsWith(".")) return { from, to: target, layer: "package" };
 		const to = path.join(path.dirname(from), target);
 		const layer = layerOf(to);
@@ -129,9 +131,14 @@ test("every exported function says what it gives", () => {
 test.each([
 	["a class", /^(?:export )?(?:abstract )?class \w/m],
 	["any", /(?::|\bas|<|\|) any\b|<any>|\bany\[\]/],
+])("no product code has %s", (_what, pattern) => {
+	expect(PRODUCT.filter(({ code }) => pattern.test(code)).map(({ file }) => file)).toEqual([]);
+});
+
+test.each([
 	["a silenced check", /@ts-(?:ignore|nocheck)|oxlint-disable|eslint-disable|biome-ignore/],
 	["work left over", /\b(?:TODO|FIXME|XXX|HACK)\b/],
-])("no product code has %s", (_what, pattern) => {
+])("no product file has %s", (_what, pattern) => {
 	expect(PRODUCT.filter(({ text }) => pattern.test(text)).map(({ file }) => file)).toEqual([]);
 });
 
@@ -196,14 +203,22 @@ function sourceOf(file: string): Source {
 	return source;
 }
 
-/** The functions of a formatted file: each ends where a brace stands at the depth that it began at. */
+/**
+ * The functions of a formatted file: each ends where a brace stands at the depth that it began at. Of a function that
+ * holds others, such as one that gives an object of methods, only the lines of its own count.
+ */
 function functionsOf({ file, lines }: Source): { file: string; name: string; length: number }[] {
-	const HEAD = /^(\t*)(?:export )?(?:default )?(?:async )?(?:function\*? ?(\w*)|(?:async )?(\w+)(?=\(.*\{$|\($)|const (\w+) = (?=.*=>))/;
-	return lines.flatMap((line, start) => {
-		const [head, indent = "", ...names] = HEAD.exec(line) ?? [];
-		const name = names.find(Boolean);
-		if (!head || !name || ["if", "for", "while", "switch"].includes(name)) return [];
-		const length = lines.slice(start + 1).findIndex((end) => end.startsWith(`${indent}}`)) + 2;
-		return { file, name, length };
+	const HEAD = /^\t*(?:export )?(?:default )?(?:async )?(?:function\*? ?(\w*)|(\w+)(?=\(.*\{$|\($)|const (\w+) = (?=.*=>))/;
+	const found = lines.flatMap((line, start) => {
+		const name = HEAD.exec(line)?.slice(1).find(Boolean);
+		if (!name || ["if", "for", "while", "switch"].includes(name)) return [];
+		const indent = /^\t*/.exec(line)?.[0] ?? "";
+		const end = start + 1 + lines.slice(start + 1).findIndex((candidate) => candidate.startsWith(`${indent}}`));
+		return [{ name, start, end }];
+	});
+	return found.map(({ name, start, end }) => {
+		const inner = found.filter((other) => other.start > start && other.end < end);
+		const own = lines.slice(start, end + 1).filter((_, i) => !inner.some((f) => start + i >= f.start && start + i <= f.end));
+		return { file, name, length: own.length };
 	});
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { outboxLag } from "../../lib/event-bus/outbox.ts";
-import { STATEFUL_SERVICES, type StatefulService } from "../../lib/topology.ts";
-import { closeDatabases, openDatabases, type AllDatabases } from "./databases.ts";
+import type { StatefulService } from "../../lib/topology.ts";
+import { closeDatabases, openDatabases, servicesWith, type AllDatabases } from "./databases.ts";
 import { EVENT_INVARIANTS } from "./events.ts";
 import type { Invariant } from "./invariant.ts";
 import { LEDGER_INVARIANTS } from "./ledger.ts";
@@ -67,9 +67,10 @@ async function settled(dbs: AllDatabases): Promise<void> {
 async function isUnderWay(dbs: AllDatabases): Promise<boolean> {
 	const [pending] = await dbs.orders.query("SELECT 1 FROM orders WHERE status = 'pending' LIMIT 1");
 	if (pending) return true;
-	for (const service of STATEFUL_SERVICES) {
+	for (const service of await servicesWith(dbs, "deliveries")) {
 		const [waiting] = await dbs[service].query("SELECT 1 FROM deliveries WHERE state <> 'dead' LIMIT 1");
-		if (waiting || (await outboxLag(dbs[service])).unpublished > 0) return true;
+		if (waiting) return true;
 	}
+	for (const service of await servicesWith(dbs, "outbox")) if ((await outboxLag(dbs[service])).unpublished > 0) return true;
 	return false;
 }

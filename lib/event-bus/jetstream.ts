@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import {
 	connect,
 	DiscardPolicy,
@@ -60,10 +61,11 @@ export function jetStreamTransport({ servers, namespace, logger }: JetStreamOpti
 	let connection: NatsConnection | null = null;
 	let lost = new AbortController();
 	let session: Promise<Session> | null = null;
-	const watching = watch();
+	const connecting = connectPatiently(connectionOptions(servers), closing.signal);
+	void watch();
 
 	async function watch(): Promise<void> {
-		connection = await connectPatiently(connectionOptions(servers), closing.signal);
+		connection = await connecting;
 		for await (const status of connection?.status() ?? []) {
 			if (status.type !== Events.Disconnect && status.type !== Events.Reconnect) continue;
 			session = null;
@@ -83,6 +85,7 @@ export function jetStreamTransport({ servers, namespace, logger }: JetStreamOpti
 
 	/** A session on the present connection; makes the stream if it is not there. */
 	async function openSession(): Promise<Session> {
+		await Promise.race([connecting, delay(API_TIMEOUT_MS, undefined, { ref: false })]);
 		if (!connection || lost.signal.aborted) throw new Error("NATS cannot be reached");
 		const { signal } = lost;
 		const jsm = await connection.jetstreamManager({ timeout: API_TIMEOUT_MS, checkAPI: false });
@@ -140,9 +143,8 @@ export function jetStreamTransport({ servers, namespace, logger }: JetStreamOpti
 		},
 		async close() {
 			closing.abort();
-			await Promise.race([connection?.flush().catch(() => {}), pause(FLUSH_LIMIT_MS, new AbortController().signal)]);
+			await Promise.race([connection?.flush().catch(() => {}), delay(FLUSH_LIMIT_MS, undefined, { ref: false })]);
 			await connection?.close();
-			await watching;
 		},
 	};
 }

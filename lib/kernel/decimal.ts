@@ -5,7 +5,7 @@ const PLAIN = new RegExp(`^-?(0|[1-9]\\d{0,${MAX_INTEGER_DIGITS - 1}})(\\.\\d{1,
 /** Of any length: a product has as many digits as its factors together. */
 const OWN = /^-?\d+(\.\d+)?$/;
 
-/** Whether `text` is a plain decimal: digits, perhaps a point and a leading `-`; no exponent, `+`, blank, `-0` or leading zero. */
+/** Whether `text` is digits, perhaps with a point and a leading `-`: no exponent, `+`, blank, `-0` or leading zero. */
 export function isDecimal(text: string): boolean {
 	return PLAIN.test(text) && !/^-0(\.0+)?$/.test(text);
 }
@@ -20,9 +20,10 @@ export function parseUnits(text: string, scale: number): bigint | null {
 	return isDecimal(text) && scaleOf(text) <= scale ? unitsOf(text, scale) : null;
 }
 
-/** As `parseUnits`, for a text that is known to fit: what was checked at the edge, our own rows and results, however long. */
+/** As `parseUnits`, for what is known to fit: texts checked at the edge, our own rows, and results of any length. */
 export function toUnits(text: string, scale: number): bigint {
-	if (!OWN.test(text) || scaleOf(text) > scale) throw new Error(`'${text}' is not a decimal of at most ${scale} fraction digits`);
+	if (!OWN.test(text) || scaleOf(text) > scale)
+		throw new Error(`'${text}' is not a decimal of at most ${scale} fraction digits`);
 	return unitsOf(text, scale);
 }
 

@@ -1,5 +1,4 @@
 import type { RevokedSessions } from "../../contracts/auth.ts";
-import { ACCESS_TOKEN } from "../../lib/access-token.ts";
 
 /** The sessions that ended while access tokens of theirs may still be alive. */
 export interface Revocations {
@@ -11,8 +10,8 @@ export interface Revocations {
 
 type Fetch = (since: string | null) => Promise<RevokedSessions>;
 
-/** Keeps up with what `fetch` tells of ended sessions; each is remembered for the life of an access token. */
-export function revocations(fetch: Fetch): Revocations {
+/** Keeps up with what `fetch` tells of ended sessions; each is remembered for `rememberMs`, the life of an access token. */
+export function revocations(fetch: Fetch, rememberMs: number): Revocations {
 	const ended = new Map<string, number>();
 	let since: string | null = null;
 	let updating: Promise<void> | null = null;
@@ -21,7 +20,7 @@ export function revocations(fetch: Fetch): Revocations {
 		const { session_ids, as_of } = await fetch(since);
 		const now = performance.now();
 		for (const id of session_ids) {
-			if (!ended.has(id)) ended.set(id, now + ACCESS_TOKEN.lifetimeS * 1000);
+			if (!ended.has(id)) ended.set(id, now + rememberMs);
 		}
 		// The oldest come first.
 		for (const [id, forgetAtMs] of ended) {

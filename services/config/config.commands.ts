@@ -12,7 +12,10 @@ import { addVersion } from "./config.store.ts";
 type Config = Database & Outbox & { readonly broker: ServiceBroker };
 
 /** Sets a value, unless another did since the caller looked; the services that run by it are told at once. */
-export async function setSetting(config: Config, ctx: Context<Parameters<ConfigApi["set"]>[0], Meta>): Promise<Setting> {
+export async function setSetting(
+	config: Config,
+	ctx: Context<Parameters<ConfigApi["set"]>[0], Meta>,
+): Promise<Setting> {
 	const key = keyOf(ctx.params.key);
 	const { value, expected_version: expectedVersion } = ctx.params;
 	const wrong = SETTINGS[key].check(value);

@@ -35,7 +35,12 @@ export async function versionsOf(db: Db, key: SettingKey, limit: number): Promis
 /** Adds the version after `expectedVersion`; null when that is not the latest. The primary key lets one of two win. */
 export async function addVersion(
 	tx: Tx,
-	change: { readonly key: SettingKey; readonly value: SettingValue; readonly expectedVersion: number; readonly by: string },
+	change: {
+		readonly key: SettingKey;
+		readonly value: SettingValue;
+		readonly expectedVersion: number;
+		readonly by: string;
+	},
 ): Promise<Setting | null> {
 	const [row] = await tx.query<VersionRow>(
 		`INSERT INTO setting_versions (key, version, value, updated_by)

@@ -45,7 +45,11 @@ const data: TypedService<"data", {}, Database & Outbox & Catalogue<Instrument>> 
 		},
 		book: {
 			auth: "public",
-			params: { $$strict: true, symbol, depth: { type: "number", integer: true, min: 1, max: MAX_DEPTH, optional: true } },
+			params: {
+				$$strict: true,
+				symbol,
+				depth: { type: "number", integer: true, min: 1, max: MAX_DEPTH, optional: true },
+			},
 			handler(ctx) {
 				return call(ctx, "trading.depth", ctx.params);
 			},
@@ -60,7 +64,11 @@ const data: TypedService<"data", {}, Database & Outbox & Catalogue<Instrument>> 
 	},
 
 	consumes: {
-		"trading.trade_executed": (tx, events) => saveTrades(tx, events.map((event) => event.data)),
+		"trading.trade_executed": (tx, events) =>
+			saveTrades(
+				tx,
+				events.map((event) => event.data),
+			),
 	},
 };
 

@@ -16,7 +16,8 @@ interface TradeRow {
 export async function saveTrades(tx: Tx, trades: readonly Trade[]): Promise<void> {
 	await tx.query(
 		`INSERT INTO trades (trade_id, trade_seq, symbol, price, quantity, taker_side, created_at)
-		SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::numeric[], $5::numeric[], $6::text[], $7::timestamptz[])
+		SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::numeric[], $5::numeric[], $6::text[],
+			$7::timestamptz[])
 		ON CONFLICT (trade_id) DO NOTHING`,
 		[
 			trades.map((trade) => trade.trade_id),

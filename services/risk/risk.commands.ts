@@ -8,7 +8,7 @@ import type { Database } from "../../mixins/database.mixin.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
 import type { Settings } from "../../mixins/settings.mixin.ts";
 import { decide, limitsInForce } from "./domain/decide.ts";
-import { type Decided, DEFAULT_SCOPE, keepDecisions, limitRowOf, readLimits, readMarks, saveLimits, shown } from "./risk.store.ts";
+import { DEFAULT_SCOPE, keepDecisions, limitRowOf, readLimits, readMarks, saveLimits, shown } from "./risk.store.ts";
 
 const MAX_BATCH = 256;
 /** Some seconds of orders at full load: who would wait longer is better told so at once. */
@@ -27,14 +27,15 @@ async function decideTogether(risk: Database & Settings, checks: readonly RiskCh
 	return risk.db.transaction(async (tx) => {
 		const limits = await readLimits(tx, [DEFAULT_SCOPE, ...users]);
 		const marks = await readMarks(tx, [...unpriced]);
-		const decided = checks.map(({ order, open_orders: openOrders }): Decided => {
+		const decided = checks.map(({ order, open_orders: openOrders, rehearsal = false }) => {
 			const { order_id: orderId, user_id: userId, quantity } = order;
 			const inForce = limitsInForce(limitRowOf(limits.get(userId)), limitRowOf(limits.get(DEFAULT_SCOPE)), fallback);
 			const price = order.price ?? marks.get(order.symbol) ?? null;
-			return { orderId, userId, decision: decide({ quantity, price, openOrders }, inForce) };
+			return { orderId, userId, rehearsal, decision: decide({ quantity, price, openOrders }, inForce) };
 		});
-		const kept = await keepDecisions(tx, decided.filter((_, i) => !checks[i]?.rehearsal));
-		return decided.map(({ orderId, decision }, i) => (checks[i]?.rehearsal ? decision : (kept.get(orderId) ?? decision)));
+		const real = decided.filter((item) => !item.rehearsal);
+		const kept = await keepDecisions(tx, real);
+		return decided.map((item) => (item.rehearsal ? undefined : kept.get(item.orderId)) ?? item.decision);
 	});
 }
 
@@ -65,7 +66,9 @@ export async function setLimits(
 function assertPositive(notional: string): void {
 	const pointer = "/max_order_notional";
 	if (!isDecimal(notional))
-		throw refuseFields([{ pointer, code: "INVALID_DECIMAL", message: 'max_order_notional must be a plain decimal such as "1000"' }]);
+		throw refuseFields([
+			{ pointer, code: "INVALID_DECIMAL", message: 'max_order_notional must be a plain decimal such as "1000"' },
+		]);
 	if (notional.startsWith("-") || normalize(notional) === "0")
 		throw refuseFields([{ pointer, code: "NOT_POSITIVE", message: "max_order_notional must be more than 0" }]);
 }

@@ -11,7 +11,7 @@ import { openChecks, setLimits } from "./risk.commands.ts";
 import { readLimitsInForce } from "./risk.queries.ts";
 import { saveMarks } from "./risk.store.ts";
 
-const MAX_OPEN_ORDERS = 100_000;
+const MOST_OPEN_ORDERS = 100_000;
 /** Ids in the one form that the database gives them back in. */
 const id = { type: "string", pattern: UUID_KEY } as const;
 const decimal = { type: "string", max: 64, pattern: /^\d+(\.\d+)?$/ } as const;
@@ -57,7 +57,14 @@ const risk: TypedService<"risk", {}, Database & Outbox & Settings & { checks: Ba
 				$$strict: true,
 				scope: { type: "string", pattern: /^(default|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$/ },
 				max_order_notional: { type: "string", max: 64, nullable: true, optional: true },
-				max_open_orders: { type: "number", integer: true, min: 0, max: MAX_OPEN_ORDERS, nullable: true, optional: true },
+				max_open_orders: {
+					type: "number",
+					integer: true,
+					min: 0,
+					max: MOST_OPEN_ORDERS,
+					nullable: true,
+					optional: true,
+				},
 			},
 			handler(ctx) {
 				return setLimits(this, ctx);
@@ -66,7 +73,11 @@ const risk: TypedService<"risk", {}, Database & Outbox & Settings & { checks: Ba
 	},
 
 	consumes: {
-		"trading.trade_executed": (tx, events) => saveMarks(tx, events.map((event) => event.data)),
+		"trading.trade_executed": (tx, events) =>
+			saveMarks(
+				tx,
+				events.map((event) => event.data),
+			),
 	},
 
 	created() {

@@ -16,7 +16,7 @@ interface LimitsRow {
 }
 
 /** Limits with the number of the event that told of them. */
-export interface StoredLimits extends RiskLimits {
+interface StoredLimits extends RiskLimits {
 	readonly version: number;
 }
 
@@ -81,20 +81,17 @@ export async function readMarks(tx: Tx, symbols: readonly string[]): Promise<Map
 export async function saveMarks(tx: Tx, trades: readonly TradeExecuted[]): Promise<void> {
 	await tx.query(
 		`INSERT INTO marks (symbol, price, trade_seq)
-		SELECT DISTINCT ON (symbol) * FROM unnest($1::text[], $2::numeric[], $3::bigint[]) AS trade (symbol, price, trade_seq)
+		SELECT DISTINCT ON (symbol) *
+		FROM unnest($1::text[], $2::numeric[], $3::bigint[]) AS trade (symbol, price, trade_seq)
 		ORDER BY symbol, trade_seq DESC
 		ON CONFLICT (symbol) DO UPDATE SET price = excluded.price, trade_seq = excluded.trade_seq
 		WHERE marks.trade_seq < excluded.trade_seq`,
-		[
-			trades.map((trade) => trade.symbol),
-			trades.map((trade) => trade.price),
-			trades.map((trade) => trade.trade_seq),
-		],
+		[trades.map((trade) => trade.symbol), trades.map((trade) => trade.price), trades.map((trade) => trade.trade_seq)],
 	);
 }
 
 /** A decision on an order, to be kept. */
-export interface Decided {
+interface Decided {
 	readonly orderId: string;
 	readonly userId: string;
 	readonly decision: RiskDecision;

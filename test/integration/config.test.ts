@@ -56,7 +56,9 @@ test("each change makes a version, an event and a line of history", async () => 
 
 test("of twenty who change the same version at once, one wins and the others are told so", async () => {
 	const key = "users.max_users";
-	const changes = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => set({ key, value: 500 + i, expected_version: 0 })));
+	const changes = await Promise.allSettled(
+		Array.from({ length: 20 }, (_, i) => set({ key, value: 500 + i, expected_version: 0 })),
+	);
 	const refused = changes.filter((change) => change.status === "rejected");
 	expect(refused).toHaveLength(19);
 	for (const { reason } of refused) expect(reason).toMatchObject({ code: 409, type: "VERSION_CONFLICT" });
@@ -90,7 +92,9 @@ test.each([
 
 test("settings are the operators' business", async () => {
 	const ann = person("ann");
-	await expect(set({ key: "users.max_users", value: 1, expected_version: 0 }, ann)).rejects.toMatchObject({ code: 403 });
+	await expect(set({ key: "users.max_users", value: 1, expected_version: 0 }, ann)).rejects.toMatchObject({
+		code: 403,
+	});
 	await expect(call(node.broker, "config.list", undefined, ann)).rejects.toMatchObject({ code: 403 });
 	await expect(call(node.broker, "config.list")).rejects.toMatchObject({ code: 401 });
 });

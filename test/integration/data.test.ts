@@ -32,12 +32,19 @@ test("the first instruments are listed by symbol, with every rule of theirs", as
 });
 
 test("one instrument is found by its symbol, also from the cache", async () => {
-	for (let i = 0; i < 2; i++) expect(await call(node.broker, "data.instrument", { symbol: "BTC-USDT" })).toEqual(BTC_USDT);
+	for (let i = 0; i < 2; i++)
+		expect(await call(node.broker, "data.instrument", { symbol: "BTC-USDT" })).toEqual(BTC_USDT);
 });
 
-test.each(["data.instrument", "data.book", "data.trades"] as const)("%s of a symbol that is not listed is not found", async (action) => {
-	await expect(call(node.broker, action, { symbol: "DOGE-USD" })).rejects.toMatchObject({ code: 404, type: "NOT_FOUND" });
-});
+test.each(["data.instrument", "data.book", "data.trades"] as const)(
+	"%s knows no symbol that is not listed",
+	async (action) => {
+		await expect(call(node.broker, action, { symbol: "DOGE-USD" })).rejects.toMatchObject({
+			code: 404,
+			type: "NOT_FOUND",
+		});
+	},
+);
 
 test.each(["btc-usd", "BTC", "BTC-USD\n", "ВТС-USD", "BTC-USD'; DROP TABLE instruments", "A".repeat(10_000)])(
 	"%j is no symbol",
@@ -61,7 +68,12 @@ test("each listing was told once", async () => {
 
 test("nothing can be asked of the catalogue but what the contract has", () => {
 	const actions = node.broker.registry.getActionList({ onlyLocal: true }).map((action) => action.name);
-	expect(actions.filter((name) => /^data\.(?!checkDatabase$)/.test(name)).sort()).toEqual(["data.book", "data.instrument", "data.instruments", "data.trades"]);
+	expect(actions.filter((name) => /^data\.(?!checkDatabase$)/.test(name)).sort()).toEqual([
+		"data.book",
+		"data.instrument",
+		"data.instruments",
+		"data.trades",
+	]);
 });
 
 test.each([
@@ -76,7 +88,10 @@ test.each([
 	["a maker who pays more than the taker", { maker_fee_bps: 11 }],
 ])("an instrument with %s cannot be listed", async (_, over) => {
 	const row = JSON.stringify({ ...BTC_USDT, symbol: "XBT-USDT", base_asset: "XBT", ...over });
-	const listing = node.dbs.data.query("INSERT INTO instruments SELECT * FROM jsonb_populate_record(NULL::instruments, $1::jsonb)", [row]);
+	const listing = node.dbs.data.query(
+		"INSERT INTO instruments SELECT * FROM jsonb_populate_record(NULL::instruments, $1::jsonb)",
+		[row],
+	);
 	await expect(listing).rejects.toThrow(/violates check constraint/);
 });
 
@@ -87,15 +102,30 @@ describe("the public tape", () => {
 	beforeAll(async () => {
 		const [seller, buyer] = [person("seller", "admin"), person("buyer", "admin")];
 		for (const asset of ["BTC", "USDT"])
-			for (const who of [seller, buyer]) await call(node.broker, "trading.deposit", { asset, amount: "1000000", idempotency_key: asset }, who);
+			for (const who of [seller, buyer])
+				await call(node.broker, "trading.deposit", { asset, amount: "1000000", idempotency_key: asset }, who);
 		for (const price of prices) {
 			const order = { symbol: "BTC-USDT", quantity: "0.00001", price, order_type: "limit" } as const;
 			const [maker, taker] = [newId(), newId()];
-			await call(node.broker, "trading.submit", { ...order, order_id: maker, user_id: seller.id, side: "sell", time_in_force: "gtc" });
-			await call(node.broker, "trading.submit", { ...order, order_id: taker, user_id: buyer.id, side: "buy", time_in_force: "ioc" });
+			await call(node.broker, "trading.submit", {
+				...order,
+				order_id: maker,
+				user_id: seller.id,
+				side: "sell",
+				time_in_force: "gtc",
+			});
+			await call(node.broker, "trading.submit", {
+				...order,
+				order_id: taker,
+				user_id: buyer.id,
+				side: "buy",
+				time_in_force: "ioc",
+			});
 			recorded.push({ seller: maker, buyer: taker });
 		}
-		await until(async () => (await call(node.broker, "data.trades", { symbol: "BTC-USDT" })).items.length === prices.length);
+		await until(
+			async () => (await call(node.broker, "data.trades", { symbol: "BTC-USDT" })).items.length === prices.length,
+		);
 	});
 
 	test("has every trade once, oldest first, and nobody's name on it", async () => {
@@ -111,7 +141,8 @@ describe("the public tape", () => {
 			taker_side: "buy",
 			created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
 		});
-		for (const { seller, buyer } of recorded) expect(JSON.stringify(tape)).not.toMatch(new RegExp(`${seller}|${buyer}`));
+		for (const { seller, buyer } of recorded)
+			expect(JSON.stringify(tape)).not.toMatch(new RegExp(`${seller}|${buyer}`));
 	});
 
 	test("is read page by page, without gap or repeat", async () => {
@@ -126,14 +157,21 @@ describe("the public tape", () => {
 		expect(read.map((trade) => trade.trade_seq)).toEqual([1, 2, 3, 4, 5]);
 	});
 
-	const nextPage = (cursor: string | null) => call(node.broker, "data.trades", { symbol: "BTC-USDT", limit: 2, ...(cursor && { cursor }) });
+	const nextPage = (cursor: string | null) =>
+		call(node.broker, "data.trades", { symbol: "BTC-USDT", limit: 2, ...(cursor && { cursor }) });
 
-	test.each([{ limit: 0 }, { limit: 501 }, { limit: 1.5 }, { cursor: "" }, { cursor: "1" }, { cursor: "MTsgRFJPUCBUQUJMRQ" }])(
-		"does not take %j",
-		async (query) => {
-			await expect(call(node.broker, "data.trades", { symbol: "BTC-USDT", ...query })).rejects.toMatchObject({ code: 422 });
-		},
-	);
+	test.each([
+		{ limit: 0 },
+		{ limit: 501 },
+		{ limit: 1.5 },
+		{ cursor: "" },
+		{ cursor: "1" },
+		{ cursor: "MTsgRFJPUCBUQUJMRQ" },
+	])("does not take %j", async (query) => {
+		await expect(call(node.broker, "data.trades", { symbol: "BTC-USDT", ...query })).rejects.toMatchObject({
+			code: 422,
+		});
+	});
 
 	test("of a market that has not traded is empty", async () => {
 		expect(await call(node.broker, "data.trades", { symbol: "ETH-USD" })).toEqual({ items: [], next_cursor: null });
@@ -142,7 +180,15 @@ describe("the public tape", () => {
 	test("takes a trade that is told again only once", async () => {
 		const [trade] = await node.dbs.data.query<{ trade_id: string }>("SELECT * FROM trades WHERE trade_seq = 1");
 		const { saveTrades } = await import("../../services/data/data.store.ts");
-		const again = { ...trade, trade_seq: 1, symbol: "BTC-USDT", price: "1", quantity: "1", taker_side: "sell", created_at: new Date().toISOString() };
+		const again = {
+			...trade,
+			trade_seq: 1,
+			symbol: "BTC-USDT",
+			price: "1",
+			quantity: "1",
+			taker_side: "sell",
+			created_at: new Date().toISOString(),
+		};
 		await node.dbs.data.transaction((tx) => saveTrades(tx, [again as Trade, again as Trade]));
 		expect((await nextPage(null)).items[0]?.price).toBe("61837.63");
 	});
@@ -151,7 +197,14 @@ describe("the public tape", () => {
 test("the book is trading's", async () => {
 	const ann = person("ann", "admin");
 	await call(node.broker, "trading.deposit", { asset: "USD", amount: "1000", idempotency_key: "1" }, ann);
-	const order = { order_id: newId(), user_id: ann.id, symbol: "ETH-USD", side: "buy", order_type: "limit", time_in_force: "gtc" } as const;
+	const order = {
+		order_id: newId(),
+		user_id: ann.id,
+		symbol: "ETH-USD",
+		side: "buy",
+		order_type: "limit",
+		time_in_force: "gtc",
+	} as const;
 	await call(node.broker, "trading.submit", { ...order, quantity: "0.5", price: "1000.01" });
 	const book = await call(node.broker, "data.book", { symbol: "ETH-USD", depth: 1 });
 	expect(book).toMatchObject({ symbol: "ETH-USD", bids: [["1000.01", "0.5"]], asks: [] });

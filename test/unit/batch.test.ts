@@ -45,7 +45,11 @@ test("an item can fail alone", async () => {
 		run: async (items) => items.map((item) => (item < 0 ? new Error(`${item} is negative`) : item)),
 	});
 	const results = await Promise.allSettled([1, -2, 3].map((n) => numbers.add(n)));
-	expect(results.map((result) => (result.status === "fulfilled" ? result.value : result.reason.message))).toEqual([1, "-2 is negative", 3]);
+	expect(results.map((result) => (result.status === "fulfilled" ? result.value : result.reason.message))).toEqual([
+		1,
+		"-2 is negative",
+		3,
+	]);
 });
 
 test.each([
@@ -77,8 +81,16 @@ test("a run that gives too few results fails its items", async () => {
 test("beyond the queue's limit items are refused, and room comes back", async () => {
 	const { numbers } = doubler({ maxBatch: 2, maxQueue: 3 });
 	const results = await Promise.allSettled([1, 2, 3, 4, 5].map((n) => numbers.add(n)));
-	expect(results.map((result) => result.status)).toEqual(["fulfilled", "fulfilled", "fulfilled", "rejected", "rejected"]);
-	expect(results.every((result) => result.status === "fulfilled" || isRefusal(result.reason, "CAPACITY_EXCEEDED"))).toBe(true);
+	expect(results.map((result) => result.status)).toEqual([
+		"fulfilled",
+		"fulfilled",
+		"fulfilled",
+		"rejected",
+		"rejected",
+	]);
+	expect(
+		results.every((result) => result.status === "fulfilled" || isRefusal(result.reason, "CAPACITY_EXCEEDED")),
+	).toBe(true);
 	expect(await numbers.add(6)).toBe(12);
 });
 
@@ -91,7 +103,7 @@ test("it is drained when all that was added is answered", async () => {
 	expect(await Promise.all(answers)).toEqual([2, 4, 6]);
 });
 
-test("whenever items arrive, each gets its own answer, in order, in batches that are full or all there was", async () => {
+test("whenever items arrive, each gets its own answer, in order, in batches of the size allowed", async () => {
 	const bursts = fc.array(fc.nat({ max: 8 }), { maxLength: 12 });
 	await fc.assert(
 		fc.asyncProperty(bursts, fc.integer({ min: 1, max: 5 }), async (sizes, maxBatch) => {

@@ -13,7 +13,10 @@ test.each([
 });
 
 test("a message and data go along", () => {
-	expect(refuse("MAX_USERS", "No more users", { limit: 3 })).toMatchObject({ message: "No more users", data: { limit: 3 } });
+	expect(refuse("MAX_USERS", "No more users", { limit: 3 })).toMatchObject({
+		message: "No more users",
+		data: { limit: 3 },
+	});
 });
 
 test("a refusal is known by its code, another error is none", () => {
@@ -40,7 +43,12 @@ test.each([
 	[["REQUIRED"], "VALIDATION_FAILED"],
 ])("fields that are wrong by %j are refused as %s", (codes, expected) => {
 	const errors = codes.map((code, i) => ({ pointer: `/field_${i}`, code, message: `field ${i} is wrong` }));
-	expect(refuseFields(errors)).toMatchObject({ code: 422, type: expected, message: "field 0 is wrong", data: { errors } });
+	expect(refuseFields(errors)).toMatchObject({
+		code: 422,
+		type: expected,
+		message: "field 0 is wrong",
+		data: { errors },
+	});
 });
 
 test("only own codes have a status", () => {

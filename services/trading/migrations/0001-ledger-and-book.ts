@@ -1,5 +1,5 @@
 import type { Tx } from "../../../lib/db.ts";
-import { createInbox, createOutbox } from "../../../lib/event-bus/schema.ts";
+import { createOutbox } from "../../../lib/event-bus/schema.ts";
 
 /** Markets with their writers' leases, accounts, the ledger, orders in execution, trades and transfers. */
 export async function up(tx: Tx): Promise<void> {
@@ -11,7 +11,6 @@ export async function up(tx: Tx): Promise<void> {
 	await tx.query(TRADES);
 	await tx.query(TRANSFERS);
 	await createOutbox(tx);
-	await createInbox(tx);
 }
 
 /**

@@ -140,13 +140,18 @@ test("order, product and difference are those of the numbers, however many digit
 
 test("a quotient is at most half a unit from the truth", () => {
 	fc.assert(
-		fc.property(decimal, decimal.filter((text) => toUnits(text, 18) !== 0n), scale, (a, b, digits) => {
-			const quotient = toUnits(divideDecimals(a, b, digits), digits);
-			const [x, y] = [toUnits(a, 18) * 10n ** BigInt(digits), toUnits(b, 18)];
-			const error = x - quotient * y;
-			const size = (n: bigint) => (n < 0n ? -n : n);
-			expect(size(error) * 2n <= size(y)).toBe(true);
-			if (size(error) * 2n === size(y)) expect(quotient % 2n).toBe(0n);
-		}),
+		fc.property(
+			decimal,
+			decimal.filter((text) => toUnits(text, 18) !== 0n),
+			scale,
+			(a, b, digits) => {
+				const quotient = toUnits(divideDecimals(a, b, digits), digits);
+				const [x, y] = [toUnits(a, 18) * 10n ** BigInt(digits), toUnits(b, 18)];
+				const error = x - quotient * y;
+				const size = (n: bigint) => (n < 0n ? -n : n);
+				expect(size(error) * 2n <= size(y)).toBe(true);
+				if (size(error) * 2n === size(y)) expect(quotient % 2n).toBe(0n);
+			},
+		),
 	);
 });

@@ -44,7 +44,7 @@ function pass(ms: number): void {
 	performance.now = () => now() + ms;
 }
 
-test("without config the default holds, and the value as soon as config is there and the default is 2 s old", async () => {
+test("without config the default holds, until config is there and the default is 2 s old", async () => {
 	expect(await user.setting(KEY)).toBe(100);
 	await startConfig();
 	expect(await user.setting(KEY)).toBe(100);

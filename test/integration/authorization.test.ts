@@ -1,0 +1,105 @@
+import { ServiceBroker, type ServiceSchema } from "moleculer";
+import type { Meta } from "../../contracts/index.ts";
+import { brokerOptions } from "../../moleculer.config.ts";
+import { person } from "../support/people.ts";
+
+const user = person("ann");
+const admin = person("root", "admin");
+
+const guarded: ServiceSchema = {
+	name: "guarded",
+	actions: {
+		open: { auth: "public", handler: () => "open" },
+		mine: { auth: "user", cache: true, params: { $$strict: true }, handler: () => "mine" },
+		all: { auth: "admin", handler: () => "all" },
+		inner: { auth: "internal", handler: () => "inner" },
+		usurp: {
+			auth: "public",
+			handler(ctx) {
+				Object.assign(ctx.meta, { user: admin.meta.user, deadline: 1, note: "from below" });
+				if (ctx.params.fail) throw new Error("usurped and failed");
+			},
+		},
+		trust: {
+			auth: "public",
+			async handler(ctx) {
+				await ctx.call("guarded.usurp");
+				await ctx.call("guarded.usurp", { fail: true }).catch(() => null);
+				await ctx.mcall([{ action: "guarded.usurp", params: {} }]);
+				await ctx.call("guarded.open", {}, { meta: { user: admin.meta.user } });
+				return ctx.meta;
+			},
+		},
+		slow: { auth: "public", handler: () => new Promise((resolve) => setTimeout(resolve, 1_000, "done")) },
+		timeouts: {
+			auth: "public",
+			async handler(ctx) {
+				return { own: ctx.options.timeout, nested: await ctx.call("guarded.timeout") };
+			},
+		},
+		timeout: { auth: "public", handler: (ctx) => ctx.options.timeout },
+	},
+};
+
+const broker = new ServiceBroker({ ...brokerOptions(), logger: false });
+beforeAll(async () => {
+	broker.createService(guarded);
+	await broker.start();
+});
+afterAll(() => broker.stop());
+
+const anonymous = {};
+test.each([
+	["open", anonymous, "open"],
+	["mine", anonymous, "UNAUTHENTICATED"],
+	["mine", user, "mine"],
+	["mine", anonymous, "UNAUTHENTICATED"],
+	["all", anonymous, "UNAUTHENTICATED"],
+	["all", user, "FORBIDDEN"],
+	["all", admin, "all"],
+	["inner", anonymous, "inner"],
+] as const)("guarded.%s called with %j gives %s", async (action, { meta }: { meta?: Meta }, outcome) => {
+	const result = await broker.call(`guarded.${action}`, {}, { ...(meta && { meta: { ...meta } }) }).catch((error) => error.type);
+	expect(result).toBe(outcome);
+});
+
+test("who may not call is told nothing of what is wrong with the parameters", async () => {
+	await expect(broker.call("guarded.mine", { bad: 1 })).rejects.toMatchObject({ code: 401 });
+});
+
+test.each([
+	["no access", { handler: () => 1 }],
+	["an unknown access", { auth: "everybody", handler: () => 1 }],
+	["a bare function", () => 1],
+])("a service with an action of %s is not loaded", (_what, action) => {
+	expect(() => broker.createService({ name: "open-door", actions: { go: action as never } })).toThrow("open-door.go must declare");
+	expect(broker.getLocalService("open-door")).toBeUndefined();
+});
+
+test("an action that is only for services is not published to gateways, whatever it says", () => {
+	broker.createService({ name: "told", actions: { go: { auth: "internal", visibility: "published", handler: () => 1 } } });
+	const visibility = (name: string) => broker.registry.getActionList({}).find((item) => item.name === name)?.action?.visibility;
+	expect([visibility("guarded.inner"), visibility("guarded.open")]).toEqual(["public", undefined]);
+});
+
+test("no callee changes who its caller takes for the user", async () => {
+	const deadline = Date.now() + 10_000;
+	const meta = await broker.call("guarded.trust", {}, { meta: { ...user.meta, deadline } });
+	expect(meta).toEqual({ ...user.meta, deadline });
+});
+
+test("a call past its deadline is not begun", async () => {
+	await expect(broker.call("guarded.open", {}, { meta: { deadline: Date.now() - 1 } })).rejects.toMatchObject({
+		code: 504,
+		type: "DEADLINE_EXCEEDED",
+	});
+});
+
+test("a call takes no longer than what is left, and one within it less", async () => {
+	const { own, nested } = await broker.call<{ own: number; nested: number }, object>("guarded.timeouts", {}, { meta: { deadline: Date.now() + 2_000 } });
+	expect(own).toBeGreaterThan(1_900);
+	expect(own).toBeLessThanOrEqual(2_000);
+	expect(nested).toBeLessThanOrEqual(own);
+	await expect(broker.call("guarded.slow", {}, { meta: { deadline: Date.now() + 100 } })).rejects.toMatchObject({ type: "REQUEST_TIMEOUT" });
+	await expect(broker.call("guarded.slow", {}, { timeout: 50, meta: { deadline: Date.now() + 5_000 } })).rejects.toMatchObject({ type: "REQUEST_TIMEOUT" });
+});

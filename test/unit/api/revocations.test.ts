@@ -1,0 +1,54 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { RevokedSessions } from "../../../contracts/auth.ts";
+import { revocations } from "../../../services/api/revocations.ts";
+
+function told(answers: (RevokedSessions | Error)[], rememberMs = 60_000) {
+	const asked: (string | null)[] = [];
+	const ended = revocations(async (since) => {
+		asked.push(since);
+		const answer = answers.shift() ?? { session_ids: [], as_of: "later" };
+		if (answer instanceof Error) throw answer;
+		return answer;
+	}, rememberMs);
+	return { ended, asked };
+}
+
+test("the first question waits until what ended is known", async () => {
+	const { ended, asked } = told([{ session_ids: ["a"], as_of: "t1" }]);
+	expect(await Promise.all([ended.has("a"), ended.has("b")])).toEqual([true, false]);
+	expect(asked).toEqual([null]);
+});
+
+test("nobody passes before it is known", async () => {
+	const { ended } = told([new Error("auth is away"), { session_ids: ["a"], as_of: "t1" }]);
+	await expect(ended.has("b")).rejects.toThrow("auth is away");
+	expect(await ended.has("a")).toBe(true);
+});
+
+test("later answers add to earlier ones, asked from where those ended", async () => {
+	const { ended, asked } = told([
+		{ session_ids: ["a"], as_of: "t1" },
+		{ session_ids: ["a", "b"], as_of: "t2" },
+	]);
+	await ended.update();
+	await ended.update();
+	await ended.update();
+	expect(asked).toEqual([null, "t1", "t2"]);
+	expect([ended.has("a"), ended.has("b"), ended.has("c")]).toEqual([true, true, false]);
+});
+
+test("what is known stays known while nobody can be asked", async () => {
+	const { ended } = told([{ session_ids: ["a"], as_of: "t1" }, new Error("auth is away")]);
+	await ended.update();
+	await expect(ended.update()).rejects.toThrow();
+	expect([ended.has("a"), ended.has("b")]).toEqual([true, false]);
+});
+
+test("a session is forgotten once no access token of its can be alive", async () => {
+	const { ended } = told([{ session_ids: ["a"], as_of: "t1" }], 50);
+	await ended.update();
+	expect(ended.has("a")).toBe(true);
+	await delay(60);
+	await ended.update();
+	expect(ended.has("a")).toBe(false);
+});
