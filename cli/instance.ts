@@ -89,7 +89,8 @@ function connectTo(address: string): Promise<net.Socket | null> {
 /** Who may connect may do everything, so it is the owner alone. */
 function listen(address: string, serve: (socket: net.Socket) => void): Promise<net.Server> {
 	return new Promise((resolve, reject) => {
-		const server = net.createServer(serve);
+		// A script's last line is followed by its end, and still wants an answer.
+		const server = net.createServer({ allowHalfOpen: true }, serve);
 		server.once("error", reject);
 		const usual = process.umask(0o177);
 		server.listen(address, () => resolve(server));

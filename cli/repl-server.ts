@@ -57,16 +57,27 @@ function startSession(socket: Session, broker: ServiceBroker, terminal: boolean)
 	const nodeRepl = require("node:repl") as { start(options: ReplOptions): REPLServer };
 	const { start } = nodeRepl;
 	nodeRepl.start = (options) => start({ ...options, input: socket, output: socket, terminal });
+	// Lines of a script arrive at once, and each may need the one before it.
+	let work = Promise.resolve();
 	try {
-		const server = startRepl(broker, () => {
+		const server = startRepl(broker, async () => {
+			const leaving = printingFor.getStore() === socket;
+			if (!leaving) await work;
 			socket.end();
 			// It would end the process next.
 			return new Promise<never>(() => {});
 		});
 		const evaluate = server.eval;
 		// `eval` is read-only in the types alone.
-		(server as { eval: typeof evaluate }).eval = function (...args) {
-			printingFor.run(socket, () => evaluate.apply(this, args));
+		(server as { eval: typeof evaluate }).eval = function (command, context, file, done) {
+			const run = () =>
+				new Promise<void>((resolve) => {
+					evaluate.call(this, command, context, file, (error, result) => {
+						done(error, result);
+						resolve();
+					});
+				});
+			work = work.then(() => printingFor.run(socket, run));
 		};
 		socket.once("close", () => server.close());
 	} finally {

@@ -95,16 +95,14 @@ export function openDb(url: string, options: DbOptions): Db {
 	};
 }
 
-/** The SQLSTATE of a database error, such as `23505` for a duplicate key; undefined for any other error. */
-export function sqlStateOf(error: unknown): string | undefined {
-	if (!(error instanceof DatabaseError) && !hasParent(error)) return undefined;
-	return (error.parent as { code?: string }).code;
-}
-
 /** The name of the constraint that `error` broke, or undefined. */
 export function brokenConstraint(error: unknown): string | undefined {
-	if (!hasParent(error)) return undefined;
-	return (error.parent as { constraint?: string }).constraint;
+	return hasParent(error) ? (error.parent as { constraint?: string }).constraint : undefined;
+}
+
+/** PostgreSQL's five characters such as `23505` for a duplicate key, or Node's `ECONNRESET` and its like. */
+function sqlStateOf(error: unknown): string | undefined {
+	return hasParent(error) ? (error.parent as { code?: string }).code : undefined;
 }
 
 function hasParent(error: unknown): error is { parent: Error } {
@@ -112,10 +110,13 @@ function hasParent(error: unknown): error is { parent: Error } {
 }
 
 function asUnavailable(error: unknown): unknown {
+	return isUnavailable(error) ? refuse("SERVICE_UNAVAILABLE", "The database cannot be reached") : error;
+}
+
+function isUnavailable(error: unknown): boolean {
+	if (error instanceof ConnectionError || error instanceof ConnectionAcquireTimeoutError) return true;
+	if (!(error instanceof DatabaseError)) return false;
 	const state = sqlStateOf(error);
-	const unreachable =
-		error instanceof ConnectionError ||
-		error instanceof ConnectionAcquireTimeoutError ||
-		(state !== undefined && (UNAVAILABLE_CLASSES.has(state.slice(0, 2)) || /^E[A-Z]+$/.test(state)));
-	return unreachable ? refuse("SERVICE_UNAVAILABLE", "The database cannot be reached") : error;
+	// The server always gives a state: an error without one is the connection's own.
+	return state === undefined || UNAVAILABLE_CLASSES.has(state.slice(0, 2)) || /^E[A-Z]+$/.test(state);
 }

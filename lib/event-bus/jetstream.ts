@@ -204,6 +204,8 @@ function connectionOptions(servers: string): ConnectionOptions {
 		reconnectTimeWait: RECONNECT_MS,
 		pingInterval: PING_INTERVAL_MS,
 		maxPingOut: MAX_PINGS_OUT,
+		// A stack trace for each of thousands of requests a second costs a fifth of the throughput.
+		noAsyncTraces: true,
 		...(first?.username && { user: decodeURIComponent(first.username), pass: decodeURIComponent(first.password) }),
 		...(first?.protocol === "tls:" && { tls: {} }),
 	};

@@ -56,7 +56,7 @@ export function sendJson(
 	type = "application/json; charset=utf-8",
 ): void {
 	if (response.headersSent || response.destroyed) return;
-	const text = Buffer.from(JSON.stringify(answer.body));
+	const text = Buffer.from(JSON.stringify(answer.body ?? null));
 	response.writeHead(answer.status, { ...answer.headers, "Content-Type": type, "Content-Length": text.length });
 	response.end(request.method === "HEAD" ? undefined : text);
 }

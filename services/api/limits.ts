@@ -14,8 +14,8 @@ export const RETRY_AFTER_S = 2;
 export const MAX_CONNECTIONS = 10_000;
 
 /** A client that is slower than this to send its headers, or all of its request, is cut off. */
-export const HEADERS_TIMEOUT_MS = 8_000;
-export const BODY_TIMEOUT_MS = 12_000;
+export const HEADERS_TIMEOUT_MS = 5_000;
+export const BODY_TIMEOUT_MS = 8_000;
 
 /** How often connections are held against these limits. */
 export const CONNECTION_CHECK_MS = 1_000;
