@@ -1,4 +1,9 @@
 import base from "./jest.config.js";
 
 /** @type {import("jest").Config} */
-export default { ...base, testMatch: ["<rootDir>/test/cluster/**/*.test.ts"], testPathIgnorePatterns: [], testTimeout: 120_000 };
+export default {
+	...base,
+	testMatch: ["<rootDir>/test/cluster/**/*.test.ts"],
+	testPathIgnorePatterns: [],
+	testTimeout: 120_000,
+};

@@ -27,7 +27,7 @@ export interface Databases {
 
 /** The databases that the environment names, and for the services that it does not, those of an embedded server. */
 export async function openDatabases(settings: Env, progress: Progress): Promise<Databases> {
-	const given = givenDatabaseUrls();
+	const given: Partial<DatabaseUrls> = givenDatabaseUrls();
 	const embedded = STATEFUL_SERVICES.filter((service) => !given[service]);
 	if (embedded.length === 0) return { urls: given as DatabaseUrls, embedded, stop: async () => {} };
 
@@ -50,7 +50,10 @@ export async function openDatabases(settings: Env, progress: Progress): Promise<
 }
 
 /** Brings the databases of `services` up to date; gives how many migrations were applied. */
-export async function migrateAll(services: readonly StatefulService[], urlOf: (service: string) => string): Promise<number> {
+export async function migrateAll(
+	services: readonly StatefulService[],
+	urlOf: (service: string) => string,
+): Promise<number> {
 	const queue = [...services];
 	let applied = 0;
 	// Migrating is mostly the server's work: more at once than there are processors only makes each slower.

@@ -8,7 +8,7 @@ import { startRepl } from "./operator.ts";
 
 /** The first line that a client sends: what its terminal is like. */
 export interface ReplGreeting {
-	readonly terminal: boolean;
+	readonly terminal?: boolean;
 	readonly columns: number;
 }
 
@@ -29,7 +29,7 @@ export async function serveRepl(socket: Session, broker: ServiceBroker | null): 
 	if (!broker) return void socket.end("The instance is still starting: try again in a moment\n");
 	socket.columns = greeting.columns;
 	routeOutput();
-	startSession(socket, broker, greeting.terminal);
+	startSession(socket, broker, greeting.terminal ?? false);
 }
 
 async function readGreeting(socket: Session): Promise<ReplGreeting | null> {
@@ -72,8 +72,8 @@ function startSession(socket: Session, broker: ServiceBroker, terminal: boolean)
 		(server as { eval: typeof evaluate }).eval = function (command, context, file, done) {
 			const run = () =>
 				new Promise<void>((resolve) => {
-					evaluate.call(this, command, context, file, (error, result) => {
-						done(error, result);
+					evaluate.call(this, command, context, file, (...answer) => {
+						done(...answer);
 						resolve();
 					});
 				});

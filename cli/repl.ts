@@ -32,7 +32,7 @@ async function attach(dataDir: string): Promise<void> {
 		);
 	}
 	const { stdin, stdout } = process;
-	const greeting: ReplGreeting = { terminal: stdin.isTTY === true, columns: stdout.columns ?? DEFAULT_COLUMNS };
+	const greeting: ReplGreeting = { terminal: stdin.isTTY, columns: stdout.columns ?? DEFAULT_COLUMNS };
 	socket.write(`${JSON.stringify(greeting)}\n`);
 	if (stdin.isTTY) stdin.setRawMode(true);
 	stdin.pipe(socket);

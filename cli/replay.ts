@@ -38,7 +38,11 @@ interface Target {
 function readOptions(): Options {
 	const { values, positionals } = parseArgs({
 		allowPositionals: true,
-		options: { speed: { type: "string", default: "max" }, limit: { type: "string" }, symbol: { type: "string", default: "BTC-USDT" } },
+		options: {
+			speed: { type: "string", default: "max" },
+			limit: { type: "string" },
+			symbol: { type: "string", default: "BTC-USDT" },
+		},
 	});
 	const [file, ...more] = positionals;
 	if (!file || more.length > 0) throw usageError(USAGE);
@@ -74,7 +78,11 @@ async function replayPassword(dataDir: string): Promise<string> {
 async function run(options: Options, target: Target): Promise<boolean> {
 	const trades = await readRecording(options.file, options.symbol.replace("-", ""), options.limit);
 	if (trades.length === 0) throw usageError(`${options.file} has no trades of ${options.symbol}`);
-	const bar = new SingleBar({ format: "  {bar} {percentage} % | {value} of {total} trades | {duration_formatted}", noTTYOutput: true, notTTYSchedule: 5_000 });
+	const bar = new SingleBar({
+		format: "  {bar} {percentage} % | {value} of {total} trades | {duration_formatted}",
+		noTTYOutput: true,
+		notTTYSchedule: 5_000,
+	});
 	bar.start(trades.length, 0);
 	const result = await replay({
 		baseUrl: target.url,
@@ -87,7 +95,10 @@ async function run(options: Options, target: Target): Promise<boolean> {
 	}).finally(() => bar.stop());
 	console.log(showResult(result, trades.length));
 	if (result.mismatches.length > 0) console.log(showMismatches(result));
-	const allHold = await verify((service) => target.databases[service] as string, (finding) => console.log(showFinding(finding)));
+	const allHold = await verify(
+		(service) => target.databases[service] as string,
+		(finding) => console.log(showFinding(finding)),
+	);
 	return allHold && result.mismatches.length === 0;
 }
 

@@ -4,7 +4,8 @@ import { runCommand, usageError } from "./run.ts";
 
 await runCommand(async () => {
 	const { services, transporter } = env();
-	if (!transporter) throw usageError("Set TRANSPORTER=nats://host:port to join a cluster, or run 'npm start' without one");
+	if (!transporter)
+		throw usageError("Set TRANSPORTER=nats://host:port to join a cluster, or run 'npm start' without one");
 	const broker = await createNode(services);
 
 	let stopping: Promise<void> | undefined;

@@ -9,7 +9,9 @@ const SAME_SIGNAL_MS = 500;
 await runCommand(async () => {
 	const { dataDir, transporter } = env();
 	if (transporter) {
-		throw usageError("'npm start' runs everything in one process, without TRANSPORTER: 'npm run service' joins a cluster");
+		throw usageError(
+			"'npm start' runs everything in one process, without TRANSPORTER: 'npm run service' joins a cluster",
+		);
 	}
 	console.log(`AutoGrowthTrading starts, data in ${dataDir}`);
 	const stopAsked = onStopAsked();
@@ -49,7 +51,12 @@ function welcome({ url, demoUsers }: Embedded, tookMs: number): string {
 		for (const { username, password } of demoUsers) lines.push(`    ${username.padEnd(8)} ${password}`);
 		lines.push("", "  Log in and place an order:", "", ...firstOrder(url, demoUsers[0]), "");
 	}
-	lines.push("  npm run verify   checks every balance, order and event", "  npm run repl     looks inside", "  Ctrl-C           stops", "");
+	lines.push(
+		"  npm run verify   checks every balance, order and event",
+		"  npm run repl     looks inside",
+		"  Ctrl-C           stops",
+		"",
+	);
 	return lines.join("\n");
 }
 

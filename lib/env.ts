@@ -1,5 +1,5 @@
 import path from "node:path";
-import { databaseVariable, isStateful, SERVICE_NAMES, STATEFUL_SERVICES, type ServiceName } from "./topology.ts";
+import { databaseVariable, isStateful, SERVICE_NAMES, type ServiceName, STATEFUL_SERVICES } from "./topology.ts";
 
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace"] as const;
 const LOG_FORMATS = ["text", "json"] as const;
@@ -98,7 +98,10 @@ function identifier(name: string, value: string): string {
 }
 
 function list(value: string): string[] {
-	return value.split(",").map((item) => item.trim()).filter(Boolean);
+	return value
+		.split(",")
+		.map((item) => item.trim())
+		.filter(Boolean);
 }
 
 function services(value: string): readonly ServiceName[] {

@@ -1,5 +1,5 @@
 import path from "node:path";
-import { openDb, type Db } from "../lib/db.ts";
+import { type Db, openDb } from "../lib/db.ts";
 import { env } from "../lib/env.ts";
 import { pendingMigrations } from "../lib/migrate.ts";
 import { mixin } from "../lib/service.ts";
@@ -28,7 +28,10 @@ export function database(name: string) {
 		},
 		created() {
 			const { databaseUrl, databasePoolSize } = env();
-			this.db = openDb(databaseUrl(name), { applicationName: `${name}@${this.broker.nodeID}`, poolSize: databasePoolSize });
+			this.db = openDb(databaseUrl(name), {
+				applicationName: `${name}@${this.broker.nodeID}`,
+				poolSize: databasePoolSize,
+			});
 		},
 		async started() {
 			const pending = await pendingMigrations(this.db, path.join(SERVICES_FOLDER, name, "migrations"));

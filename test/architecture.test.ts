@@ -17,7 +17,9 @@ interface Source {
 	readonly code: string;
 }
 
-const SOURCES: readonly Source[] = globSync("{cli,contracts,lib,middlewares,mixins,services,test}/**/*.ts", { cwd: ROOT })
+const SOURCES: readonly Source[] = globSync("{cli,contracts,lib,middlewares,mixins,services,test}/**/*.ts", {
+	cwd: ROOT,
+})
 	.concat("moleculer.config.ts")
 	.sort()
 	.map((file) => {
@@ -37,7 +39,18 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 	mixins: ["mixins", "lib", "kernel", "contracts", "package"],
 	services: ["services", "domain", "mixins", "lib", "kernel", "contracts", "package"],
 	"moleculer.config.ts": ["middlewares", "lib", "kernel", "contracts", "package"],
-	cli: ["cli", "moleculer.config.ts", "middlewares", "mixins", "services", "domain", "lib", "kernel", "contracts", "package"],
+	cli: [
+		"cli",
+		"moleculer.config.ts",
+		"middlewares",
+		"mixins",
+		"services",
+		"domain",
+		"lib",
+		"kernel",
+		"contracts",
+		"package",
+	],
 };
 
 interface Import {
@@ -46,7 +59,8 @@ interface Import {
 	readonly layer: string;
 }
 
-const IMPORT = /^(?:import|export)(?<types> type)? [^"=;()]*?\bfrom "(?<to>[^"]+)"|^import "(?<bare>[^"]+)"|\bimport\("(?<lazy>[^"]+)"\)/gm;
+const IMPORT =
+	/^(?:import|export)(?<types> type)? [^"=;()]*?\bfrom "(?<to>[^"]+)"|^import "(?<bare>[^"]+)"|\bimport\("(?<lazy>[^"]+)"\)/gm;
 
 const IMPORTS: readonly Import[] = PRODUCT.flatMap(({ file: from, text }) =>
 	[...text.matchAll(IMPORT)].map(({ groups }) => {
@@ -104,7 +118,9 @@ test("money never passes through a float", () => {
 });
 
 test(`no file has more than ${MAX_FILE_LINES} lines`, () => {
-	expect(SOURCES.filter(({ lines }) => lines.length > MAX_FILE_LINES).map(({ file, lines }) => `${file}: ${lines.length}`)).toEqual([]);
+	expect(
+		SOURCES.filter(({ lines }) => lines.length > MAX_FILE_LINES).map(({ file, lines }) => `${file}: ${lines.length}`),
+	).toEqual([]);
 });
 
 test(`no function has more than ${MAX_FUNCTION_LINES} lines`, () => {
@@ -115,7 +131,9 @@ test(`no function has more than ${MAX_FUNCTION_LINES} lines`, () => {
 
 test(`no line is longer than ${MAX_LINE_LENGTH} characters`, () => {
 	const long = SOURCES.flatMap(({ file, lines }) =>
-		lines.flatMap((line, i) => (line.replaceAll("\t", " ".repeat(TAB_WIDTH)).length > MAX_LINE_LENGTH ? `${file}:${i + 1}` : [])),
+		lines.flatMap((line, i) =>
+			line.replaceAll("\t", " ".repeat(TAB_WIDTH)).length > MAX_LINE_LENGTH ? `${file}:${i + 1}` : [],
+		),
 	);
 	expect(long).toEqual([]);
 });
@@ -149,12 +167,18 @@ test("only service files have a default export", () => {
 });
 
 test("file names are in kebab case", () => {
-	const odd = SOURCES.map(({ file }) => file).filter((file) => !/^(?:[a-z0-9-]+\/)*[a-z0-9-]+(?:\.[a-z]+)*\.ts$/.test(file));
+	const odd = SOURCES.map(({ file }) => file).filter(
+		(file) => !/^(?:[a-z0-9-]+\/)*[a-z0-9-]+(?:\.[a-z]+)*\.ts$/.test(file),
+	);
 	expect(odd).toEqual([]);
 });
 
 test("the folders under services/ are the services of lib/topology.ts", () => {
-	expect(globSync("services/*", { cwd: ROOT }).map((folder) => path.basename(folder)).sort()).toEqual([...SERVICE_NAMES].sort());
+	expect(
+		globSync("services/*", { cwd: ROOT })
+			.map((folder) => path.basename(folder))
+			.sort(),
+	).toEqual([...SERVICE_NAMES].sort());
 });
 
 describe.each(MODULES)("service %s", (name) => {
@@ -208,7 +232,8 @@ function sourceOf(file: string): Source {
  * holds others, such as one that gives an object of methods, only the lines of its own count.
  */
 function functionsOf({ file, lines }: Source): { file: string; name: string; length: number }[] {
-	const HEAD = /^\t*(?:export )?(?:default )?(?:async )?(?:function\*? ?(\w*)|(\w+)(?=\(.*\{$|\($)|const (\w+) = (?=.*=>))/;
+	const HEAD =
+		/^\t*(?:export )?(?:default )?(?:async )?(?:function\*? ?(\w*)|(\w+)(?=\(.*\{$|\($)|const (\w+) = (?=.*=>))/;
 	const found = lines.flatMap((line, start) => {
 		const name = HEAD.exec(line)?.slice(1).find(Boolean);
 		if (!name || ["if", "for", "while", "switch"].includes(name)) return [];
@@ -218,7 +243,9 @@ function functionsOf({ file, lines }: Source): { file: string; name: string; len
 	});
 	return found.map(({ name, start, end }) => {
 		const inner = found.filter((other) => other.start > start && other.end < end);
-		const own = lines.slice(start, end + 1).filter((_, i) => !inner.some((f) => start + i >= f.start && start + i <= f.end));
+		const own = lines
+			.slice(start, end + 1)
+			.filter((_, i) => !inner.some((f) => start + i >= f.start && start + i <= f.end));
 		return { file, name, length: own.length };
 	});
 }

@@ -11,7 +11,7 @@ async function load(port: number, path: string, token: string, conns = 32, secs 
 }
 async function plain(opts: object, name: string) {
   const b = new ServiceBroker({ ...opts, logger: false, namespace: name });
-  b.createService({ name: "api", mixins: [ApiWeb as never], settings: { port: 0, ip: "127.0.0.1", logRequest: null, logResponse: null, logRequestParams: null, routes: [{ path: "/", aliases: { "GET /x": "e.x" }, bodyParsers: false, logging: false, mappingPolicy: "restrict" }] }, actions: { rest: { auth: "public" }, listAliases: false, addRoute: false, removeRoute: false } } as never);
+  b.createService({ name: "api", mixins: [ApiWeb as never], settings: { port: 0, ip: "127.0.0.1", logRequest: null, logResponse: null, logRequestParams: null, routes: [{ path: "/", aliases: { "GET /x": "e.x", "POST /x": "e.x" }, bodyParsers: { json: true }, logging: false, mappingPolicy: "restrict" }] }, actions: { rest: { auth: "public" }, listAliases: false, addRoute: false, removeRoute: false } } as never);
   b.createService({ name: "e", actions: { x: { auth: "public", handler: () => ({ items: [], next_cursor: null }) } } } as never);
   await b.start();
   return { b, port: (b.getLocalService("api") as any).server.address().port };

@@ -1,8 +1,8 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { createGunzip } from "node:zlib";
-import { normalize } from "../../lib/kernel/decimal.ts";
 import type { Side } from "../../contracts/orders.ts";
+import { normalize } from "../../lib/kernel/decimal.ts";
 
 /** A trade as Binance recorded it; `atMs` is when, in ms since the epoch. */
 export interface RecordedTrade {
@@ -49,5 +49,10 @@ function tradeOf(line: string, pair: string): RecordedTrade | null {
 	const message: { data?: TradeMessage } & Partial<TradeMessage> = JSON.parse(line.slice(line.indexOf(" ") + 1));
 	const trade = message.data ?? (message as TradeMessage);
 	if (trade.s !== pair) return null;
-	return { price: normalize(trade.p), quantity: normalize(trade.q), takerSide: trade.m ? "sell" : "buy", atMs: trade.T };
+	return {
+		price: normalize(trade.p),
+		quantity: normalize(trade.q),
+		takerSide: trade.m ? "sell" : "buy",
+		atMs: trade.T,
+	};
 }

@@ -6,7 +6,8 @@ const MAX_SHOWN = 10;
 /** The figures of a replay as a table. */
 export function showResult(result: ReplayResult, trades: number): string {
 	const sorted = result.latenciesMs.toSorted();
-	const percentile = (share: number) => `${(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(1)} ms`;
+	const percentile = (share: number) =>
+		`${(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(1)} ms`;
 	const table = new Table();
 	table.push(
 		{ orders: result.orders },

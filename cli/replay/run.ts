@@ -28,7 +28,11 @@ export interface ReplayResult {
 	readonly seconds: number;
 	readonly latenciesMs: Float64Array;
 	readonly equal: number;
-	readonly mismatches: readonly { readonly index: number; readonly recorded: RecordedTrade; readonly taped: Trade | undefined }[];
+	readonly mismatches: readonly {
+		readonly index: number;
+		readonly recorded: RecordedTrade;
+		readonly taped: Trade | undefined;
+	}[];
 }
 
 /** Sends every recorded trade as two orders, and holds the cluster's tape against the recording. */
@@ -44,10 +48,18 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
 		const terms = { symbol, quantity: trade.quantity, price: trade.price };
 		const makerSide = trade.takerSide === "buy" ? "sell" : "buy";
 		const clientOrderId = `${options.runId}-${index}`;
-		const [resting, sentAt] = [{ ...terms, side: makerSide, client_order_id: `${clientOrderId}-m` } as const, performance.now()];
+		const [resting, sentAt] = [
+			{ ...terms, side: makerSide, client_order_id: `${clientOrderId}-m` } as const,
+			performance.now(),
+		];
 		expectOrder(await maker.place(resting), "open", index);
 		const restedAt = performance.now();
-		const crossing = { ...terms, side: trade.takerSide, time_in_force: "ioc", client_order_id: `${clientOrderId}-t` } as const;
+		const crossing = {
+			...terms,
+			side: trade.takerSide,
+			time_in_force: "ioc",
+			client_order_id: `${clientOrderId}-t`,
+		} as const;
 		expectOrder(await taker.place(crossing), "filled", index);
 		latenciesMs.set([restedAt - sentAt, performance.now() - restedAt], index * 2);
 		options.onProgress(++index);
@@ -56,7 +68,12 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
 	return { orders: trades.length * 2, seconds, latenciesMs, ...compare(trades, await awaitTape(options, lastSeq)) };
 }
 
-async function openTraders({ baseUrl, symbol, runId, password }: ReplayOptions): Promise<[maker: Trader, taker: Trader]> {
+async function openTraders({
+	baseUrl,
+	symbol,
+	runId,
+	password,
+}: ReplayOptions): Promise<[maker: Trader, taker: Trader]> {
 	const open = (role: string) => openTrader(baseUrl, { username: `replay-${role}`, password });
 	const traders: [Trader, Trader] = [await open("maker"), await open("taker")];
 	for (const trader of traders) {
@@ -64,7 +81,8 @@ async function openTraders({ baseUrl, symbol, runId, password }: ReplayOptions):
 		for (const asset of symbol.split("-")) await trader.deposit(asset, DEPOSIT, `${runId}-${asset}`);
 	}
 	const levels = await bookLevels(baseUrl, symbol);
-	if (levels > 0) throw new Error(`the book of ${symbol} has ${levels} levels: others' orders would trade with the recorded ones`);
+	if (levels > 0)
+		throw new Error(`the book of ${symbol} has ${levels} levels: others' orders would trade with the recorded ones`);
 	return traders;
 }
 
@@ -75,8 +93,13 @@ async function waitForTurn({ speed, trades }: ReplayOptions, trade: RecordedTrad
 	if (wait > 0) await delay(wait);
 }
 
-function expectOrder(order: { readonly status: string; readonly order_id: string }, status: string, index: number): void {
-	if (order.status !== status) throw new Error(`trade ${index}: order ${order.order_id} is ${order.status}, not ${status}`);
+function expectOrder(
+	order: { readonly status: string; readonly order_id: string },
+	status: string,
+	index: number,
+): void {
+	if (order.status !== status)
+		throw new Error(`trade ${index}: order ${order.order_id} is ${order.status}, not ${status}`);
 }
 
 async function awaitTape({ baseUrl, symbol, trades }: ReplayOptions, lastSeq: number): Promise<Trade[]> {
@@ -93,10 +116,13 @@ function compare(trades: readonly RecordedTrade[], tape: readonly Trade[]): Pick
 	const mismatches = trades
 		.map((recorded, index) => ({ index, recorded, taped: tape[index] }))
 		.filter(({ recorded, taped }) => !taped || !sameTrade(recorded, taped));
-	if (tape.length > trades.length) throw new Error(`the tape has ${tape.length} trades for ${trades.length} recorded ones`);
+	if (tape.length > trades.length)
+		throw new Error(`the tape has ${tape.length} trades for ${trades.length} recorded ones`);
 	return { equal: trades.length - mismatches.length, mismatches };
 }
 
 function sameTrade(recorded: RecordedTrade, taped: Trade): boolean {
-	return recorded.price === taped.price && recorded.quantity === taped.quantity && recorded.takerSide === taped.taker_side;
+	return (
+		recorded.price === taped.price && recorded.quantity === taped.quantity && recorded.takerSide === taped.taker_side
+	);
 }

@@ -56,7 +56,12 @@ export async function openTrader(baseUrl: string, credentials: Credentials): Pro
 	let authorization = await logIn(baseUrl, credentials);
 
 	/** An access token lives for minutes, a replay may for hours. */
-	async function authorized(path: string, method: string, body?: object, headers: Record<string, string> = {}): Promise<Answer> {
+	async function authorized(
+		path: string,
+		method: string,
+		body?: object,
+		headers: Record<string, string> = {},
+	): Promise<Answer> {
 		const send = () => request(`${baseUrl}${path}`, method, { authorization, ...headers }, body);
 		const answer = await send();
 		if (answer.status !== 401) return answer;

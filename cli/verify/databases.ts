@@ -1,4 +1,4 @@
-import { openDb, type Db } from "../../lib/db.ts";
+import { type Db, openDb } from "../../lib/db.ts";
 import { STATEFUL_SERVICES, type StatefulService } from "../../lib/topology.ts";
 
 /** The databases of all services, to look at. */
@@ -7,17 +7,25 @@ export type AllDatabases = Readonly<Record<StatefulService, Db>>;
 const PAGE = 10_000;
 
 /** The services that have `table`: not every one tells events, and not every one takes them in. */
-export async function servicesWith(dbs: AllDatabases, table: "outbox" | "inbox" | "deliveries"): Promise<StatefulService[]> {
+export async function servicesWith(
+	dbs: AllDatabases,
+	table: "outbox" | "inbox" | "deliveries",
+): Promise<StatefulService[]> {
 	const services: StatefulService[] = [];
 	for (const service of STATEFUL_SERVICES) {
-		const [found] = await dbs[service].query<{ there: boolean }>("SELECT to_regclass($1) IS NOT NULL AS there", [table]);
+		const [found] = await dbs[service].query<{ there: boolean }>("SELECT to_regclass($1) IS NOT NULL AS there", [
+			table,
+		]);
 		if (found?.there) services.push(service);
 	}
 	return services;
 }
 
 export function openDatabases(urlOf: (service: StatefulService) => string): AllDatabases {
-	const opened = STATEFUL_SERVICES.map((service) => [service, openDb(urlOf(service), { applicationName: "verify", poolSize: 2 })]);
+	const opened = STATEFUL_SERVICES.map((service) => [
+		service,
+		openDb(urlOf(service), { applicationName: "verify", poolSize: 2 }),
+	]);
 	return Object.fromEntries(opened);
 }
 

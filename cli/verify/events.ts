@@ -1,8 +1,8 @@
 import { outboxLag } from "../../lib/event-bus/outbox.ts";
 import type { StatefulService } from "../../lib/topology.ts";
 import { loadSchema } from "../node.ts";
-import { rowsOf, servicesWith, sideBySide, type AllDatabases } from "./databases.ts";
-import { MAX_OFFENCES, offencesOf, type Invariant } from "./invariant.ts";
+import { type AllDatabases, rowsOf, servicesWith, sideBySide } from "./databases.ts";
+import { type Invariant, MAX_OFFENCES, offencesOf } from "./invariant.ts";
 
 /** An event that waits longer than this to be published is stuck. */
 const MAX_OUTBOX_AGE_MS = 30_000;
@@ -54,14 +54,17 @@ interface Told {
 }
 
 async function differingEvents(dbs: AllDatabases, service: StatefulService): Promise<string[]> {
-	const columns = "event_id::text AS key, concat_ws(' ', type, aggregate_id, aggregate_seq, md5(data::jsonb::text)) AS told";
+	const columns =
+		"event_id::text AS key, concat_ws(' ', type, aggregate_id, aggregate_seq, md5(data::jsonb::text)) AS told";
 	const page = "($1::uuid IS NULL OR event_id > $1) ORDER BY event_id LIMIT $2";
 	const outbox = rowsOf<Told>(dbs[service], `SELECT ${columns} FROM outbox WHERE ${page}`);
 	const history = rowsOf<Told>(dbs.events, `SELECT ${columns} FROM events WHERE source = '${service}' AND ${page}`);
 	const offences: string[] = [];
 	for await (const { key, left, right } of sideBySide(outbox, history)) {
 		if (left?.told === right?.told) continue;
-		offences.push(`event ${key}: the outbox of ${service} has ${left?.told ?? "nothing"}, the history ${right?.told ?? "nothing"}`);
+		offences.push(
+			`event ${key}: the outbox of ${service} has ${left?.told ?? "nothing"}, the history ${right?.told ?? "nothing"}`,
+		);
 		if (offences.length === MAX_OFFENCES) break;
 	}
 	return offences;
@@ -73,7 +76,10 @@ async function missingFromInbox(dbs: AllDatabases, service: StatefulService): Pr
 	if (types.length === 0) return [];
 	const list = types.map((type) => `'${type}'`).join(", ");
 	const page = "($1::uuid IS NULL OR event_id > $1) ORDER BY event_id LIMIT $2";
-	const due = rowsOf<{ key: string }>(dbs.events, `SELECT event_id::text AS key FROM events WHERE type IN (${list}) AND ${page}`);
+	const due = rowsOf<{ key: string }>(
+		dbs.events,
+		`SELECT event_id::text AS key FROM events WHERE type IN (${list}) AND ${page}`,
+	);
 	const taken = rowsOf<{ key: string }>(dbs[service], `SELECT event_id::text AS key FROM inbox WHERE ${page}`);
 	const offences: string[] = [];
 	for await (const { key, left, right } of sideBySide(due, taken)) {
@@ -85,7 +91,9 @@ async function missingFromInbox(dbs: AllDatabases, service: StatefulService): Pr
 
 async function stuckEvents(dbs: AllDatabases, service: StatefulService): Promise<string[]> {
 	const { unpublished, oldestAgeMs } = await outboxLag(dbs[service]);
-	return oldestAgeMs > MAX_OUTBOX_AGE_MS ? [`${service}: ${unpublished} events wait, the oldest for ${oldestAgeMs} ms`] : [];
+	return oldestAgeMs > MAX_OUTBOX_AGE_MS
+		? [`${service}: ${unpublished} events wait, the oldest for ${oldestAgeMs} ms`]
+		: [];
 }
 
 function deadLetters(dbs: AllDatabases, service: StatefulService): Promise<string[]> {

@@ -1,5 +1,5 @@
 import type { Db } from "../../lib/db.ts";
-import { offencesOf, type Invariant } from "./invariant.ts";
+import { type Invariant, offencesOf } from "./invariant.ts";
 
 /** What must hold of money and books, in the database of trading alone. */
 export const LEDGER_INVARIANTS: readonly Invariant[] = [

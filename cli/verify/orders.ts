@@ -1,7 +1,7 @@
 import type { Db } from "../../lib/db.ts";
 import { mayBecome, type Status } from "../../services/orders/domain/order-state.ts";
-import { rowsOf, sideBySide, type AllDatabases } from "./databases.ts";
-import { MAX_OFFENCES, offencesOf, type Invariant } from "./invariant.ts";
+import { type AllDatabases, rowsOf, sideBySide } from "./databases.ts";
+import { type Invariant, MAX_OFFENCES, offencesOf } from "./invariant.ts";
 
 /** What must hold of orders: between `orders` and `trading`, and of the events that tell of them. */
 export const ORDER_INVARIANTS: readonly Invariant[] = [
@@ -58,7 +58,12 @@ function miscounted(orders: Db): Promise<string[]> {
 
 interface Told {
 	readonly key: string;
-	readonly events: readonly { readonly seq: number; readonly type: string; readonly from: Status | null; readonly to: Status | null }[];
+	readonly events: readonly {
+		readonly seq: number;
+		readonly type: string;
+		readonly from: Status | null;
+		readonly to: Status | null;
+	}[];
 	readonly status: Status;
 	readonly event_seq: number;
 }
@@ -87,7 +92,8 @@ function wrongStep({ events, status, event_seq: lastSeq }: Told): string | null 
 		if (seq !== i + 1) return `event ${i + 1} is missing or doubled`;
 		if ((i === 0) !== (type === "orders.created")) return `event ${seq} is ${type}`;
 		if (type !== "orders.status_updated" || !from || !to) continue;
-		if (from !== current || !mayBecome(from, to)) return `event ${seq} goes from ${from} to ${to} while it was ${current}`;
+		if (from !== current || !mayBecome(from, to))
+			return `event ${seq} goes from ${from} to ${to} while it was ${current}`;
 		current = to;
 	}
 	if (events.length !== lastSeq) return `${events.length} events are told, ${lastSeq} counted`;

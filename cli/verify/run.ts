@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { outboxLag } from "../../lib/event-bus/outbox.ts";
 import type { StatefulService } from "../../lib/topology.ts";
-import { closeDatabases, openDatabases, servicesWith, type AllDatabases } from "./databases.ts";
+import { type AllDatabases, closeDatabases, openDatabases, servicesWith } from "./databases.ts";
 import { EVENT_INVARIANTS } from "./events.ts";
 import type { Invariant } from "./invariant.ts";
 import { LEDGER_INVARIANTS } from "./ledger.ts";
@@ -25,17 +25,21 @@ export interface Finding {
 	readonly offences: readonly string[];
 }
 
-/** Checks every invariant on the databases at these URLs, once what is under way has settled; calls back with each. */
+/**
+ * Checks every invariant on the databases at these URLs, once what is under way has settled; calls back with each.
+ * One that seems broken is looked at again, `looks` times in all.
+ */
 export async function verify(
 	urlOf: (service: StatefulService) => string,
 	onFinding: (finding: Finding) => void,
+	looks = MAX_LOOKS,
 ): Promise<boolean> {
 	const dbs = openDatabases(urlOf);
 	try {
 		await settled(dbs);
 		let allHold = true;
 		for (const invariant of INVARIANTS) {
-			const offences = await lookAt(invariant, dbs);
+			const offences = await lookAt(invariant, dbs, looks);
 			if (offences.length > 0) allHold = false;
 			onFinding({ id: invariant.id, says: invariant.says, offences });
 		}
@@ -51,10 +55,10 @@ export function showFinding({ id, says, offences }: Finding): string {
 	return [line, ...offences.map((offence) => `         ${offence}`)].join("\n");
 }
 
-async function lookAt(invariant: Invariant, dbs: AllDatabases): Promise<readonly string[]> {
+async function lookAt(invariant: Invariant, dbs: AllDatabases, looks: number): Promise<readonly string[]> {
 	for (let look = 1; ; look++) {
 		const offences = await invariant.check(dbs);
-		if (offences.length === 0 || look === MAX_LOOKS) return offences;
+		if (offences.length === 0 || look === looks) return offences;
 		await delay(LOOK_AGAIN_MS);
 	}
 }
@@ -71,6 +75,7 @@ async function isUnderWay(dbs: AllDatabases): Promise<boolean> {
 		const [waiting] = await dbs[service].query("SELECT 1 FROM deliveries WHERE state <> 'dead' LIMIT 1");
 		if (waiting) return true;
 	}
-	for (const service of await servicesWith(dbs, "outbox")) if ((await outboxLag(dbs[service])).unpublished > 0) return true;
+	for (const service of await servicesWith(dbs, "outbox"))
+		if ((await outboxLag(dbs[service])).unpublished > 0) return true;
 	return false;
 }

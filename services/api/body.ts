@@ -28,17 +28,25 @@ export async function readJson(request: IncomingMessage, oversized: RefusalCode)
 function readBytes(request: IncomingMessage, oversized: RefusalCode): Promise<Buffer> {
 	return new Promise((resolve, reject) => {
 		const chunks: Buffer[] = [];
-		let length = Number(request.headers["content-length"] ?? 0) > MAX_BODY_BYTES ? Number.POSITIVE_INFINITY : 0;
+		let length = 0;
+		const stop = () => request.off("data", take).off("end", finish).off("close", abort);
+		const tooLong = () => {
+			// What still comes is thrown away by the server, for as long as a request may take.
+			stop().resume();
+			reject(refuse(oversized, `The body is longer than ${MAX_BODY_BYTES} bytes`));
+		};
 		const take = (chunk: Buffer) => {
 			length += chunk.length;
-			if (length <= MAX_BODY_BYTES) return chunks.push(chunk);
-			// What still comes is thrown away by the server, for as long as a request may take.
-			request.off("data", take);
-			return reject(refuse(oversized, `The body is longer than ${MAX_BODY_BYTES} bytes`));
+			if (length > MAX_BODY_BYTES) tooLong();
+			else chunks.push(chunk);
 		};
-		request.on("data", take);
-		request.once("end", () => resolve(Buffer.concat(chunks)));
-		request.once("close", () => reject(refuse("MALFORMED_REQUEST", "The body ended early")));
+		const finish = () => {
+			stop();
+			resolve(Buffer.concat(chunks));
+		};
+		const abort = () => reject(refuse("MALFORMED_REQUEST", "The body ended early"));
+		if (Number(request.headers["content-length"]) > MAX_BODY_BYTES) tooLong();
+		else request.on("data", take).once("end", finish).once("close", abort);
 	});
 }
 

@@ -56,7 +56,8 @@ export function sendJson(
 	type = "application/json; charset=utf-8",
 ): void {
 	if (response.headersSent || response.destroyed) return;
-	const text = Buffer.from(JSON.stringify(answer.body ?? null));
-	response.writeHead(answer.status, { ...answer.headers, "Content-Type": type, "Content-Length": text.length });
+	// As text and not as bytes, so that Node sends it in one piece with the headers.
+	const text = JSON.stringify(answer.body ?? null);
+	response.writeHead(answer.status, { ...answer.headers, "Content-Type": type, "Content-Length": Buffer.byteLength(text) });
 	response.end(request.method === "HEAD" ? undefined : text);
 }

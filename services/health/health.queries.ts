@@ -38,7 +38,10 @@ function readNodes({ broker }: Context): NodeHealth[] {
 		node_id: id,
 		available,
 		local,
-		services: services.map(({ name }) => name).filter((name) => !name.startsWith("$")).sort(),
+		services: services
+			.map(({ name }) => name)
+			.filter((name) => !name.startsWith("$"))
+			.sort(),
 	}));
 }
 

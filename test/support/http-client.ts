@@ -45,13 +45,19 @@ export interface Member {
 /** Registers `username` over HTTP and logs in. */
 export async function join(send: Send, username: string): Promise<Member> {
 	const password = `${username}-long-enough`;
-	const { status, body: user } = await send("POST /api/users", { body: { username, email: `${username}@example.com`, password } });
+	const { status, body: user } = await send("POST /api/users", {
+		body: { username, email: `${username}@example.com`, password },
+	});
 	if (status !== 201) throw new Error(`${username} cannot register: ${JSON.stringify(user)}`);
 	return { user_id: String(user["user_id"]), username, password, ...(await logIn(send, username, password)) };
 }
 
 /** Tokens of a new session. */
-export async function logIn(send: Send, username: string, password: string): Promise<{ token: string; refreshToken: string }> {
+export async function logIn(
+	send: Send,
+	username: string,
+	password: string,
+): Promise<{ token: string; refreshToken: string }> {
 	const { status, body } = await send("POST /api/auth/login", { body: { username, password } });
 	if (status !== 200) throw new Error(`${username} cannot log in: ${JSON.stringify(body)}`);
 	return { token: String(body["access_token"]), refreshToken: String(body["refresh_token"]) };

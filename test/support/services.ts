@@ -3,7 +3,13 @@ import type net from "node:net";
 import type { ServiceBroker } from "moleculer";
 import { createNode } from "../../cli/node.ts";
 import type { Db } from "../../lib/db.ts";
-import { databaseVariable, isStateful, SERVICE_NAMES, type ServiceName, type StatefulService } from "../../lib/topology.ts";
+import {
+	databaseVariable,
+	isStateful,
+	SERVICE_NAMES,
+	type ServiceName,
+	type StatefulService,
+} from "../../lib/topology.ts";
 import { createDatabase, type TestDatabase } from "./databases.ts";
 
 /** A node with services for one test file. */

@@ -27,7 +27,10 @@ export async function startStubApi(services: Actions): Promise<StubApi> {
 	const ended: string[] = [];
 	const auth = {
 		jwks: { auth: "public", handler: () => ({ keys: [jwk] }) },
-		revokedSessions: { auth: "internal", handler: () => ({ session_ids: [...ended], as_of: new Date().toISOString() }) },
+		revokedSessions: {
+			auth: "internal",
+			handler: () => ({ session_ids: [...ended], as_of: new Date().toISOString() }),
+		},
 	} as const;
 
 	const broker = await createNode(["api"], { logger: false });

@@ -3,7 +3,13 @@ import { SERVICE_NAMES } from "../../lib/topology.ts";
 
 test("a machine with nothing set gets everything on loopback, without NATS", () => {
 	const settings = env({});
-	expect(settings).toMatchObject({ port: 8000, host: "127.0.0.1", transporter: null, namespace: "agt", logLevel: "warn" });
+	expect(settings).toMatchObject({
+		port: 8000,
+		host: "127.0.0.1",
+		transporter: null,
+		namespace: "agt",
+		logLevel: "warn",
+	});
 	expect(settings.dataDir).toBe(`${process.cwd()}/.data`);
 	expect(settings.services).toEqual(SERVICE_NAMES);
 });
@@ -51,7 +57,9 @@ test("a database URL is asked for by the service's name", () => {
 
 test("a missing or wrong database URL names its variable", () => {
 	expect(messageOf(() => env({}).databaseUrl("orders"))).toContain("ORDERS_DATABASE_URL");
-	expect(messageOf(() => env({ RISK_DATABASE_URL: "mysql://db/x" }).databaseUrl("risk"))).toContain("RISK_DATABASE_URL");
+	expect(messageOf(() => env({ RISK_DATABASE_URL: "mysql://db/x" }).databaseUrl("risk"))).toContain(
+		"RISK_DATABASE_URL",
+	);
 });
 
 test("passwords stay out of messages", () => {

@@ -1,0 +1,192 @@
+import type { ServiceBroker } from "moleculer";
+import { createNode } from "../../cli/node.ts";
+import { call } from "../../lib/service.ts";
+import { databaseVariable, SERVICE_NAMES, type ServiceName, STATEFUL_SERVICES } from "../../lib/topology.ts";
+import { type NatsServer, startNatsServer } from "../contract/event-bus/nats-server.ts";
+import { createDatabase, type TestDatabase } from "../support/databases.ts";
+import { httpClient, join, logIn, type Member, type Reply, type Send } from "../support/http-client.ts";
+import { until } from "../support/until.ts";
+import { freePort, type Running, runCli, runCliToEnd } from "./processes.ts";
+
+/** Ten processes start on as few as two processors. */
+const START_MS = 90_000;
+
+/** Heartbeats stop counting after 8 s, and a call that went to the dead node by then takes 5 s to time out. */
+const FAILOVER_MS = 20_000;
+
+let nats: NatsServer;
+let databases: readonly TestDatabase[];
+let settings: Record<string, string>;
+let joined: ServiceBroker;
+let send: Send;
+let alice: Member;
+let bob: Member;
+let admin: string;
+const nodes = new Map<ServiceName, Running>();
+
+beforeAll(async () => {
+	nats = await startNatsServer();
+	databases = await Promise.all(STATEFUL_SERVICES.map(() => createDatabase()));
+	const port = String(await freePort());
+	settings = { TRANSPORTER: nats.url, NAMESPACE: "cluster-test", PORT: port, LOG_LEVEL: "warn" };
+	STATEFUL_SERVICES.forEach((service, i) => (settings[databaseVariable(service)] = databases[i]?.url ?? ""));
+	expect(await runCliToEnd("migrate", settings)).toMatchObject({ code: 0 });
+
+	for (const service of SERVICE_NAMES) startNode(service);
+	send = httpClient(`http://127.0.0.1:${port}`);
+	await until(() => answers("GET /health/ready", 200), START_MS).catch(withLogs);
+
+	Object.assign(process.env, { TRANSPORTER: nats.url, NAMESPACE: "cluster-test", NODE_ID: "developer" });
+	joined = await createNode([], { logger: false });
+	await joined.start();
+	await joined.waitForServices(["auth", "trading"]);
+}, 2 * START_MS);
+
+afterAll(async () => {
+	await joined?.stop();
+	const codes = await Promise.all([...nodes.values()].map((node) => node.end("SIGTERM")));
+	await Promise.all((databases ?? []).map((database) => database.drop()));
+	await nats?.remove();
+	expect(codes).toEqual(codes.map(() => 0));
+}, START_MS);
+
+test("two users register and are paid, over REST, across processes", async () => {
+	[alice, bob] = [await join(send, "alice"), await join(send, "bob")];
+	const account = { username: "admin", email: "admin@example.com", password: "long-enough-for-an-admin" };
+	await call(joined, "auth.provision", { ...account, roles: ["admin"] });
+	({ token: admin } = await logIn(send, account.username, account.password));
+	await deposit(alice, "USD", "1000.00");
+	await deposit(bob, "BTC", "1");
+});
+
+test("two crossing orders fill, exact to the last digit", async () => {
+	const resting = await place(bob, { side: "sell", quantity: "0.01234567", price: "61837.63" });
+	expect(resting).toMatchObject({ status: 201, body: { status: "open" } });
+	const crossing = await place(alice, { side: "buy", quantity: "0.01234567", price: "61837.63" });
+	expect(crossing).toMatchObject({
+		status: 201,
+		body: { status: "filled", filled_quantity: "0.01234567", remaining_quantity: "0", average_price: "61837.63" },
+	});
+	await until(async () => (await read(bob, `/api/orders/${String(resting.body["order_id"])}`))["status"] === "filled");
+
+	// 0.01234567 x 61837.63 = 763.4269735621 USD; fees of 20 bps for the taker and 10 for the maker are rounded down.
+	expect(crossing.body).toMatchObject({ fee: "1.5268539471", fee_asset: "USD" });
+	expect(await balancesOf(alice)).toEqual({ BTC: "0.01234567", USD: "235.0461724908" });
+	expect(await balancesOf(bob)).toEqual({ BTC: "0.98765433", USD: "762.6635465886" });
+});
+
+test("the history shows the order from its creation to its execution, without a gap", async () => {
+	const { items } = await read(alice, "/api/orders");
+	const orderId = (items as { order_id: string }[])[0]?.order_id;
+	const history = async () => {
+		const { body } = await send(`GET /api/events?aggregate_id=${orderId}`, { token: admin });
+		return body["items"] as { type: string; aggregate_seq: number }[];
+	};
+	await until(async () => (await history()).some(({ type }) => type === "orders.executed"));
+	const events = await history();
+	expect(events[0]?.type).toBe("orders.created");
+	expect(events.map(({ aggregate_seq }) => aggregate_seq)).toEqual(events.map((_, i) => i + 1));
+});
+
+test("a refusal keeps its status, code and data on its way over two nodes", async () => {
+	const poor = await place(alice, { side: "buy", quantity: "1", price: "50000" });
+	expect(poor).toMatchObject({ status: 403, body: { code: "INSUFFICIENT_FUNDS" } });
+	const account = { username: "Alice", email: "other@example.com", password: "long-enough-to-pass" };
+	expect(await send("POST /api/users", { body: account })).toMatchObject({
+		status: 409,
+		body: { code: "USERNAME_TAKEN" },
+	});
+	const number = await place(alice, { side: "buy", quantity: 1, price: "50000" });
+	expect(number).toMatchObject({ status: 422, body: { errors: [{ pointer: "/quantity" }] } });
+	await expect(call(joined, "users.get", { user_id: alice.user_id })).rejects.toMatchObject({
+		code: 401,
+		type: "UNAUTHENTICATED",
+	});
+});
+
+test("the cluster tells of every node and what it serves", async () => {
+	const { body } = await send("GET /api/health", { token: admin });
+	expect(body).toMatchObject({ status: "ok" });
+	expect(body["services"]).toEqual(SERVICE_NAMES.map((name) => ({ name, status: "ok", instances: 1 })));
+	expect(body["dependencies"]).toContainEqual({ name: "nats", status: "ok", latency_ms: null });
+});
+
+test("a service that was killed answers 503 with Retry-After, and serves again once it is back", async () => {
+	await nodes.get("orders")?.end("SIGKILL");
+	const seen = new Set<number>();
+	await until(async () => {
+		const { status, headers, body } = await send("GET /api/orders", { token: alice.token });
+		seen.add(status);
+		return status === 503 && headers.has("Retry-After") && body["code"] === "SERVICE_UNAVAILABLE";
+	}, FAILOVER_MS);
+	// A call that was on its way to the dead node times out; nobody is ever told that there is no such thing.
+	expect([...seen].every((status) => status === 503 || status === 504)).toBe(true);
+	expect((await send("GET /health/ready")).status).toBe(503);
+
+	startNode("orders");
+	await until(() => answers("GET /api/orders", 200), FAILOVER_MS).catch(withLogs);
+	await until(() => answers("GET /health/ready", 200), FAILOVER_MS);
+	expect(await place(alice, { side: "buy", quantity: "0.001", price: "1000" })).toMatchObject({
+		status: 201,
+		body: { status: "open" },
+	});
+});
+
+test("a service that is asked to stop is missed at once", async () => {
+	expect(await nodes.get("data")?.end("SIGTERM")).toBe(0);
+	const { status, headers } = await send("GET /api/data/instruments");
+	expect(status).toBe(503);
+	expect(headers.has("Retry-After")).toBe(true);
+	startNode("data");
+	await until(() => answers("GET /api/data/instruments", 200), FAILOVER_MS);
+});
+
+test("a misspelt service does not start as an empty node", async () => {
+	const { code, output } = await runCliToEnd("service", { ...settings, SERVICES: "ordrs" });
+	expect(code).toBe(1);
+	expect(output).toMatch(/^SERVICES="ordrs" is wrong: .*orders.*\n$/);
+});
+
+test("every invariant holds in the end", async () => {
+	const { code, output } = await runCliToEnd("verify", settings);
+	expect([code, output]).toEqual([0, expect.stringContaining("All invariants hold")]);
+});
+
+function startNode(service: ServiceName): void {
+	nodes.set(service, runCli("service", { ...settings, SERVICES: service, NODE_ID: `${service}-1` }));
+}
+
+async function answers(route: string, status: number): Promise<boolean> {
+	return send(route, { token: alice?.token }).then(
+		(reply) => reply.status === status,
+		() => false,
+	);
+}
+
+/** A cluster that does not come up has said why. */
+function withLogs(error: unknown): never {
+	const logs = [...nodes].map(
+		([service, node]) => `--- ${service} (${node.process.exitCode})\n${node.output().slice(-2_000)}`,
+	);
+	throw new Error(logs.join("\n"), { cause: error });
+}
+
+async function deposit({ user_id }: Member, asset: string, amount: string): Promise<void> {
+	const headers = { "Idempotency-Key": `${user_id}-${asset}` };
+	const reply = await send("POST /api/trading/deposits", { token: admin, headers, body: { user_id, asset, amount } });
+	expect(reply).toMatchObject({ status: 201 });
+}
+
+function place({ token }: Member, order: Readonly<Record<string, unknown>>): Promise<Reply> {
+	return send("POST /api/orders", { token, body: { symbol: "BTC-USD", ...order } });
+}
+
+async function read({ token }: Member, path: string): Promise<Reply["body"]> {
+	return (await send(`GET ${path}`, { token })).body;
+}
+
+async function balancesOf({ token }: Member): Promise<Record<string, string>> {
+	const { body } = await send("GET /api/trading/balances", { token });
+	const balances = (body["items"] ?? body) as { asset: string; balance: string }[];
+	return Object.fromEntries(balances.map(({ asset, balance }) => [asset, balance]));
+}

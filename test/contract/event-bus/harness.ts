@@ -1,0 +1,128 @@
+import type { Envelope } from "../../../contracts/events.ts";
+import type { Db, Tx } from "../../../lib/db.ts";
+import { startConsumer } from "../../../lib/event-bus/consumer.ts";
+import { outboxLag, stage, type Staged } from "../../../lib/event-bus/outbox.ts";
+import { startRelay, type Relay } from "../../../lib/event-bus/relay.ts";
+import { createInbox, createOutbox } from "../../../lib/event-bus/schema.ts";
+import type { Consumption, Transport } from "../../../lib/event-bus/transport.ts";
+import { createDatabase, type TestDatabase } from "../../support/databases.ts";
+import { until } from "../../support/until.ts";
+
+/** Short enough for a test to wait out all tries of a poison event. */
+const FIRST_RETRY_MS = 5;
+
+type Handle = (tx: Tx, events: readonly Envelope[]) => Promise<void>;
+
+/** A service that tells events. */
+export interface Source {
+	readonly db: Db;
+	/** Tells `count` further events of each aggregate, in one transaction, the aggregates taking turns. */
+	tell(aggregates: readonly string[], count?: number, type?: Staged["type"]): Promise<void>;
+	/** A relay, as one more node of the service would run it. */
+	startRelay(transport: Transport): Relay;
+	published(): Promise<boolean>;
+}
+
+/** A service that writes down what it handles. */
+export interface Sink {
+	readonly db: Db;
+	readonly database: TestDatabase;
+	start(transport: Transport, options?: { types?: readonly string[]; handle?: Handle }): Consumption;
+	/** What it has handled, in order, as `aggregate:sequence`. */
+	seen(): Promise<readonly string[]>;
+	has(count: number): Promise<void>;
+	deliveries(): Promise<readonly { readonly key: string; readonly state: string; readonly attempts: number }[]>;
+}
+
+const cleanups: (() => Promise<unknown>)[] = [];
+
+/** Has `work` done when the test is over, the last given first. */
+export function atTheEnd(work: () => Promise<unknown>): void {
+	cleanups.push(work);
+}
+
+/** Does what tests have left to do. */
+export async function cleanUp(): Promise<void> {
+	for (const work of cleanups.splice(0).reverse()) await work();
+}
+
+export const quiet = { warn: () => {}, error: () => {} };
+
+/** A source `orders` on a database of its own. */
+export async function newSource(): Promise<Source> {
+	const { db, drop } = await createDatabase();
+	atTheEnd(drop);
+	await db.transaction(createOutbox);
+	const told = new Map<string, number>();
+	const relays: Relay[] = [];
+	return {
+		db,
+		async tell(aggregates, count = 1, type = "orders.created") {
+			const events = Array.from({ length: count }, () =>
+				aggregates.map((id) => {
+					const sequence = (told.get(id) ?? 0) + 1;
+					told.set(id, sequence);
+					return { type, aggregate_id: id, aggregate_seq: sequence, data: { n: sequence }, correlation_id: "c" };
+				}),
+			).flat();
+			await db.transaction(async (tx) => {
+				await stage(tx, "orders", events as unknown as Staged[]);
+				tx.afterCommit(() => relays.forEach((relay) => relay.kick()));
+			});
+		},
+		startRelay(transport) {
+			const relay = startRelay({ db, source: "orders", transport, logger: quiet });
+			relays.push(relay);
+			atTheEnd(() => relay.stop());
+			return relay;
+		},
+		published: async () => (await outboxLag(db)).unpublished === 0,
+	};
+}
+
+/** A sink on a database of its own. */
+export async function newSink(name: string): Promise<Sink> {
+	const database = await createDatabase();
+	const { db } = database;
+	atTheEnd(() => database.drop());
+	await db.transaction(createInbox);
+	await db.query("CREATE TABLE seen (position bigserial, event_id uuid UNIQUE, key text)");
+	const seen = async () =>
+		(await db.query<{ key: string }>("SELECT key FROM seen ORDER BY position")).map((row) => row.key);
+	return {
+		db,
+		database,
+		start(transport, { types = ["orders.created", "orders.executed"], handle = async () => {} } = {}) {
+			const handler: Handle = async (tx, events) => {
+				await handle(tx, events);
+				await tx.query("INSERT INTO seen (event_id, key) SELECT unnest($1::uuid[]), unnest($2::text[])", [
+					events.map((event) => event.event_id),
+					events.map(keyOf),
+				]);
+			};
+			const handlers = Object.fromEntries(types.map((type) => [type, handler]));
+			const consumption = startConsumer({ name, db, transport, handlers, firstRetryMs: FIRST_RETRY_MS, logger: quiet });
+			atTheEnd(() => consumption.stop());
+			return consumption;
+		},
+		seen,
+		has: (count) => until(async () => (await seen()).length === count),
+		deliveries: () =>
+			db.query("SELECT aggregate_id || ':' || aggregate_seq AS key, state, attempts FROM deliveries ORDER BY created_at"),
+	};
+}
+
+/** An event's name in these tests. */
+export function keyOf(event: Envelope): string {
+	return `${event.aggregate_id}:${event.aggregate_seq}`;
+}
+
+/** The keys of `aggregate` among `keys`, in their order. */
+export function onlyOf(aggregate: string, keys: readonly string[]): readonly string[] {
+	return keys.filter((key) => key.startsWith(`${aggregate}:`));
+}
+
+/** `aggregate:1` to `aggregate:count`. */
+export function inOrder(aggregate: string, count: number): readonly string[] {
+	return Array.from({ length: count }, (_, i) => `${aggregate}:${i + 1}`);
+}

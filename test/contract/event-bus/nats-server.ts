@@ -1,0 +1,67 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import net, { type AddressInfo } from "node:net";
+import os from "node:os";
+import path from "node:path";
+import { until } from "../../support/until.ts";
+
+/** A nats-server with JetStream on a free port of this machine. */
+export interface NatsServer {
+	readonly url: string;
+	start(): Promise<void>;
+	/** Ends it as a crash would. */
+	kill(): Promise<void>;
+	/** Removes what it has stored; only while it is down. */
+	wipe(): Promise<void>;
+	/** Ends it and leaves nothing behind. */
+	remove(): Promise<void>;
+}
+
+/** Starts a nats-server; fails when there is none on this machine. */
+export async function startNatsServer(): Promise<NatsServer> {
+	const folder = await mkdtemp(path.join(os.tmpdir(), "agt-nats-"));
+	const port = await freePort();
+	let child: ChildProcess | null = null;
+
+	async function start(): Promise<void> {
+		child = spawn("nats-server", ["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", folder], { stdio: "ignore" });
+		const failed = once(child, "error").then(([error]) => Promise.reject(error as Error));
+		await Promise.race([until(() => accepts(port)), failed]);
+	}
+
+	async function kill(): Promise<void> {
+		if (!child || child.exitCode !== null || child.signalCode !== null) return;
+		child.kill("SIGKILL");
+		await once(child, "exit");
+	}
+
+	await start();
+	return {
+		url: `nats://127.0.0.1:${port}`,
+		start,
+		kill,
+		wipe: () => rm(path.join(folder, "jetstream"), { recursive: true, force: true }),
+		async remove() {
+			await kill();
+			await rm(folder, { recursive: true, force: true });
+		},
+	};
+}
+
+async function freePort(): Promise<number> {
+	const server = net.createServer().listen(0, "127.0.0.1");
+	await once(server, "listening");
+	const { port } = server.address() as AddressInfo;
+	server.close();
+	await once(server, "close");
+	return port;
+}
+
+function accepts(port: number): Promise<boolean> {
+	return new Promise((resolve) => {
+		const socket = net.connect(port, "127.0.0.1");
+		socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+		socket.once("connect", () => socket.destroy());
+	});
+}

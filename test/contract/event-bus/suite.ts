@@ -1,0 +1,206 @@
+import { jest } from "@jest/globals";
+import type { Envelope } from "../../../contracts/events.ts";
+import { openDb } from "../../../lib/db.ts";
+import { tooEarly } from "../../../lib/event-bus/consumer.ts";
+import { outboxLag } from "../../../lib/event-bus/outbox.ts";
+import type { Transport } from "../../../lib/event-bus/transport.ts";
+import { serverUrl } from "../../support/databases.ts";
+import { until } from "../../support/until.ts";
+import { atTheEnd, cleanUp, inOrder, keyOf, newSink, newSource, onlyOf } from "./harness.ts";
+
+const AGGREGATES = Array.from({ length: 10 }, (_, i) => `a${i}`);
+const MAX_REPEATS = 5;
+
+/** What every transport must do; `connect` gives a node's transport on a bus that is new for each test. */
+export function describeEventBus(connect: () => Transport): void {
+	// Sequelize says on the console when it drops a broken connection: here that is meant to happen.
+	beforeEach(() => void jest.spyOn(console, "warn").mockImplementation(() => {}));
+	afterEach(cleanUp);
+
+	/** A transport as one more node has it. */
+	function node(): Transport {
+		const transport = connect();
+		atTheEnd(() => transport.close());
+		return transport;
+	}
+
+	test("every consumer gets every event once, those of an aggregate in order", async () => {
+		const transport = node();
+		const [source, one, two] = [await newSource(), await newSink("one"), await newSink("two")];
+		one.start(transport);
+		two.start(transport);
+		source.startRelay(transport);
+		for (let i = 0; i < 30; i++) await source.tell(AGGREGATES, 4, i % 2 ? "orders.created" : "orders.executed");
+		for (const sink of [one, two]) {
+			await sink.has(1_200);
+			const seen = await sink.seen();
+			for (const aggregate of AGGREGATES) expect(onlyOf(aggregate, seen)).toEqual(inOrder(aggregate, 120));
+		}
+		await until(source.published);
+		expect(await outboxLag(source.db)).toEqual({ unpublished: 0, oldestAgeMs: 0 });
+	});
+
+	test("a consumer is not called for types that it does not handle", async () => {
+		const transport = node();
+		const [source, created, all] = [await newSource(), await newSink("created"), await newSink("all")];
+		created.start(transport, { types: ["orders.created", "users.created"] });
+		all.start(transport, { types: ["*"] });
+		source.startRelay(transport);
+		await source.tell(["a"], 2, "orders.created");
+		await source.tell(["a"], 2, "orders.executed");
+		await source.tell(["a"], 1, "orders.created");
+		await all.has(5);
+		await created.has(3);
+		expect(await created.seen()).toEqual(["a:1", "a:2", "a:5"]);
+	});
+
+	test("events that come up to five times, in any order, give the same state", async () => {
+		const transport = unruly(node());
+		const [source, sink] = [await newSource(), await newSink("sink")];
+		sink.start(transport, {
+			async handle(tx, events) {
+				const known = new Set((await tx.query<{ key: string }>("SELECT key FROM seen")).map((row) => row.key));
+				for (const event of events) {
+					const predecessor = `${event.aggregate_id}:${event.aggregate_seq - 1}`;
+					if (event.aggregate_seq > 1 && !known.has(predecessor)) throw tooEarly(`${predecessor} has not come`);
+					known.add(keyOf(event));
+				}
+			},
+		});
+		source.startRelay(transport);
+		for (let i = 0; i < 5; i++) await source.tell(AGGREGATES.slice(0, 5), 4);
+		await sink.has(100);
+		const seen = await sink.seen();
+		for (const aggregate of AGGREGATES.slice(0, 5)) expect(onlyOf(aggregate, seen)).toEqual(inOrder(aggregate, 20));
+		await until(async () => (await sink.deliveries()).length === 0);
+	});
+
+	test("a poison event is a dead letter after five tries; others go on at once, its followers after it", async () => {
+		const transport = node();
+		const [source, sink] = [await newSource(), await newSink("sink")];
+		let tries = 0;
+		sink.start(transport, {
+			async handle(_tx, events) {
+				if (!events.some((event) => keyOf(event) === "a1:3")) return;
+				if (events.length === 1) tries += 1;
+				throw new TypeError("cannot read this\0");
+			},
+		});
+		source.startRelay(transport);
+		await source.tell(AGGREGATES, 6);
+		await sink.has(60 - 4);
+		const dead = { key: "a1:3", state: "dead", attempts: 5 };
+		expect(await sink.deliveries()).not.toContainEqual(dead);
+		await sink.has(59);
+		expect(tries).toBe(5);
+		expect(onlyOf("a1", await sink.seen())).toEqual(["a1:1", "a1:2", "a1:4", "a1:5", "a1:6"]);
+		expect(await sink.deliveries()).toEqual([dead]);
+		await source.tell(["a1"]);
+		await sink.has(60);
+	});
+
+	test("an event that came before its predecessor waits for it, and no try is counted", async () => {
+		const transport = node();
+		const [source, sink] = [await newSource(), await newSink("sink")];
+		let open = false;
+		sink.start(transport, {
+			async handle(_tx, events) {
+				if (!open && events.some((event) => event.aggregate_id === "late")) throw tooEarly("not open yet");
+			},
+		});
+		source.startRelay(transport);
+		await source.tell(["late", "other"], 3);
+		await sink.has(3);
+		await until(async () => (await sink.deliveries()).length === 3);
+		expect(await sink.deliveries()).toContainEqual({ key: "late:1", state: "parked", attempts: 0 });
+		open = true;
+		await sink.has(6);
+		expect(onlyOf("late", await sink.seen())).toEqual(inOrder("late", 3));
+		expect(await sink.deliveries()).toEqual([]);
+	});
+
+	test("while a consumer's database is down its events wait, and no try is counted", async () => {
+		const transport = node();
+		const [source, sink, other] = [await newSource(), await newSink("sink"), await newSink("other")];
+		sink.start(transport);
+		other.start(transport);
+		source.startRelay(transport);
+		await source.tell(AGGREGATES);
+		await sink.has(10);
+		await other.has(10);
+		const name = new URL(sink.database.url).pathname.slice(1);
+		const server = openDb(serverUrl("postgres"), { applicationName: "test-admin", poolSize: 1 });
+		atTheEnd(() => server.close());
+		await server.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+		await server.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", [name]);
+		await source.tell(AGGREGATES, 3);
+		await other.has(40);
+		await server.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
+		await sink.has(40);
+		for (const aggregate of AGGREGATES) expect(onlyOf(aggregate, await sink.seen())).toEqual(inOrder(aggregate, 4));
+		expect(await sink.deliveries()).toEqual([]);
+	});
+
+	test("a relay that ends between publishing and marking repeats events, whose effects do not", async () => {
+		const transport = node();
+		const [source, sink] = [await newSource(), await newSink("sink")];
+		let crashes = 3;
+		const crashing: Transport = {
+			...transport,
+			async publish(events) {
+				const receipt = await transport.publish(events);
+				if (crashes-- > 0) await source.db.query("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'");
+				return receipt;
+			},
+		};
+		sink.start(transport);
+		source.startRelay(crashing);
+		await source.tell(AGGREGATES, 5);
+		await until(source.published);
+		expect(crashes).toBeLessThan(0);
+		await sink.has(50);
+		for (const aggregate of AGGREGATES) expect(onlyOf(aggregate, await sink.seen())).toEqual(inOrder(aggregate, 5));
+	});
+
+	test("several relays of one service keep the order and repeat no effect", async () => {
+		const transport = node();
+		const [source, sink] = [await newSource(), await newSink("sink")];
+		sink.start(transport);
+		for (let i = 0; i < 3; i++) source.startRelay(transport);
+		for (let i = 0; i < 20; i++) await source.tell(AGGREGATES, 5);
+		await sink.has(1_000);
+		for (const aggregate of AGGREGATES) expect(onlyOf(aggregate, await sink.seen())).toEqual(inOrder(aggregate, 100));
+	});
+
+	test("what is told while a consumer is away is handled when it is back", async () => {
+		const transport = node();
+		const [source, sink] = [await newSource(), await newSink("sink")];
+		const first = sink.start(transport);
+		source.startRelay(transport);
+		await source.tell(["a"], 3);
+		await sink.has(3);
+		await first.stop();
+		await source.tell(["a"], 3);
+		await new Promise((done) => setTimeout(done, 300));
+		expect(await sink.seen()).toHaveLength(3);
+		sink.start(transport);
+		await sink.has(6);
+		expect(await sink.seen()).toEqual(inOrder("a", 6));
+	});
+}
+
+/** `transport` that hands over each event up to five times, in pieces and in any order. */
+function unruly(transport: Transport): Transport {
+	return {
+		...transport,
+		consume: (subscription) =>
+			transport.consume({
+				...subscription,
+				async handle(events) {
+					const pile = events.flatMap((event) => Array<Envelope>(1 + Math.floor(Math.random() * MAX_REPEATS)).fill(event));
+					pile.sort(() => Math.random() - 0.5);
+					while (pile.length > 0) await subscription.handle(pile.splice(0, 1 + Math.floor(Math.random() * 20)));
+				},
+			}),
+	};
+}
