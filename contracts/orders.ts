@@ -21,7 +21,6 @@ export type RejectCode =
 	| "MARKET_NOT_OPEN"
 	| "MAX_OPEN_ORDERS"
 	| "MAX_ORDER_NOTIONAL"
-	| "ORDER_TIMEOUT";
 
 /** A flat object of at most 1 KB that the client keeps with an order. */
 export type OrderMetadata = Readonly<Record<string, string | number | boolean | null>>;

@@ -28,6 +28,8 @@ interface JetStreamOptions {
 export interface Session {
 	readonly js: JetStreamClient;
 	readonly jsm: JetStreamManager;
+	/** When the stream was made: tells it from one of the same name that was made later. */
+	readonly store: string;
 	/** Aborts when the connection breaks. */
 	readonly lost: AbortSignal;
 }
@@ -89,12 +91,12 @@ export function jetStreamTransport({ servers, namespace, logger }: JetStreamOpti
 		if (!connection || lost.signal.aborted) throw new Error("NATS cannot be reached");
 		const { signal } = lost;
 		const jsm = await connection.jetstreamManager({ timeout: API_TIMEOUT_MS, checkAPI: false });
-		await ensureStream(jsm, stream, `${prefix}>`);
-		return { js: jsm.jetstream(), jsm, lost: signal };
+		const store = await ensureStream(jsm, stream, `${prefix}>`);
+		return { js: jsm.jetstream(), jsm, store, lost: signal };
 	}
 
 	async function publish(events: readonly Envelope[]): Promise<Receipt | null> {
-		const { js } = await ready();
+		const { js, store } = await ready();
 		try {
 			// All are on their way before the first is acknowledged; one connection keeps their order.
 			const acks = await Promise.all(
@@ -103,7 +105,7 @@ export function jetStreamTransport({ servers, namespace, logger }: JetStreamOpti
 				),
 			);
 			const [ack, event] = [acks.at(-1), events.at(-1)];
-			return ack && event ? { sequence: ack.seq, event_id: event.event_id } : null;
+			return ack && event ? { store, sequence: ack.seq, event_id: event.event_id } : null;
 		} catch (error) {
 			session = null; // the stream may be gone
 			throw error;
@@ -113,13 +115,19 @@ export function jetStreamTransport({ servers, namespace, logger }: JetStreamOpti
 	async function holds(receipt: Receipt): Promise<boolean> {
 		const { jsm } = await ready();
 		try {
-			const message = await jsm.streams.getMessage(stream, { seq: receipt.sequence });
-			return message.header.get("Nats-Msg-Id") === receipt.event_id;
+			if ((await messageId(jsm, stream, receipt.sequence)) === receipt.event_id) return true;
+			const { created, state } = await jsm.streams.info(stream);
+			if (created === receipt.store) {
+				if (receipt.sequence < state.first_seq) return true; // it has outlived the retention
+				// The store has lost its end, as it does when its machine loses power, and consumers may have been
+				// beyond: they would miss what takes the same places. So it goes as a whole, and all start anew.
+				await jsm.streams.delete(stream);
+			}
 		} catch (error) {
-			if (isApiError(error, STREAM_NOT_FOUND)) session = null;
-			else if (!isApiError(error, NO_MESSAGE_FOUND)) throw error;
-			return false;
+			if (!isApiError(error, STREAM_NOT_FOUND)) throw error;
 		}
+		session = null;
+		return false;
 	}
 
 	return {
@@ -159,7 +167,8 @@ function sourcesOf({ name, types }: Subscription): { readonly name: string; read
 	return [...sources].map((source) => ({ name: `${name}-${source}`, filter: `${source}.*` }));
 }
 
-async function ensureStream(jsm: JetStreamManager, name: string, subject: string): Promise<void> {
+/** Makes the stream if it is not there; gives the time when it was made. */
+async function ensureStream(jsm: JetStreamManager, name: string, subject: string): Promise<string> {
 	const config = {
 		name,
 		subjects: [subject],
@@ -171,10 +180,20 @@ async function ensureStream(jsm: JetStreamManager, name: string, subject: string
 		duplicate_window: nanos(DUPLICATE_WINDOW_MS),
 	};
 	try {
-		await jsm.streams.add(config);
+		return (await jsm.streams.add(config)).created;
 	} catch (error) {
 		if (!isApiError(error, STREAM_NAME_IN_USE)) throw error;
-		await jsm.streams.update(name, config);
+		return (await jsm.streams.update(name, config)).created;
+	}
+}
+
+/** The id of the message at `sequence`, or null when there is none. */
+async function messageId(jsm: JetStreamManager, stream: string, sequence: number): Promise<string | null> {
+	try {
+		return (await jsm.streams.getMessage(stream, { seq: sequence })).header.get("Nats-Msg-Id");
+	} catch (error) {
+		if (isApiError(error, NO_MESSAGE_FOUND)) return null;
+		throw error;
 	}
 }
 

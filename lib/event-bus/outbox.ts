@@ -29,6 +29,9 @@ const DATA_VERSION = 1;
 const REFILL_WINDOW = "4 days";
 const REFILL_TIMEOUT = "10min";
 
+/** An event must fit into a NATS message of 1 MiB with the rest of its envelope: one that did not would stop the relay. */
+const MAX_DATA_BYTES = 768 * 1_024;
+
 /** Writes `events` of the service `source` in one statement, in their order, to be published after the commit. */
 export async function stage(tx: Tx, source: string, events: readonly Staged[]): Promise<void> {
 	const foreign = events.find((event) => !event.type.startsWith(`${source}.`));
@@ -49,11 +52,18 @@ export async function stage(tx: Tx, source: string, events: readonly Staged[]): 
 			events.map((event) => event.type),
 			events.map((event) => event.aggregate_id),
 			events.map((event) => event.aggregate_seq),
-			events.map((event) => JSON.stringify(event.data)),
+			events.map(dataOf),
 			events.map((event) => event.correlation_id),
 			events.map((event) => event.causation_id ?? null),
 		],
 	);
+}
+
+function dataOf({ type, aggregate_id, data }: Staged): string {
+	const text = JSON.stringify(data);
+	const bytes = Buffer.byteLength(text);
+	if (bytes > MAX_DATA_BYTES) throw new Error(`'${type}' of ${aggregate_id} has ${bytes} bytes of data, more than ${MAX_DATA_BYTES}`);
+	return text;
 }
 
 /**
@@ -93,16 +103,15 @@ export async function markPublished(tx: Tx, accepted: readonly Unpublished[], re
 	await tx.query("DELETE FROM outbox_queue WHERE position = ANY ($1::bigint[])", [positions]);
 	if (!receipt) return;
 	await tx.query(
-		`INSERT INTO outbox_receipt (sequence, event_id) VALUES ($1, $2)
-		ON CONFLICT (only_row) DO UPDATE SET sequence = excluded.sequence, event_id = excluded.event_id`,
-		[receipt.sequence, receipt.event_id],
+		"INSERT INTO outbox_receipt (receipt) VALUES ($1) ON CONFLICT (only_row) DO UPDATE SET receipt = excluded.receipt",
+		[JSON.stringify(receipt)],
 	);
 }
 
 /** The receipt of the last publication that the transport accepted, or null. */
 export async function lastReceipt(tx: Tx): Promise<Receipt | null> {
-	const [row] = await tx.query<{ sequence: string; event_id: string }>("SELECT sequence, event_id FROM outbox_receipt");
-	return row ? { sequence: Number(row.sequence), event_id: row.event_id } : null;
+	const [row] = await tx.query<{ receipt: Receipt }>("SELECT receipt FROM outbox_receipt");
+	return row?.receipt ?? null;
 }
 
 /** Queues again whatever a transport that lost events may have lost; consumers drop what they already have. */

@@ -25,8 +25,7 @@ export async function createOutbox(tx: Tx): Promise<void> {
 	await tx.query(`
 		CREATE TABLE outbox_receipt (
 			only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-			sequence bigint NOT NULL,
-			event_id uuid NOT NULL
+			receipt json NOT NULL
 		)`);
 }
 

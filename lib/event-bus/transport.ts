@@ -4,8 +4,10 @@ import type { Envelope } from "../../contracts/events.ts";
 /** Where the bus reports what an operator should know. */
 export type BusLogger = Pick<Logger, "warn" | "error">;
 
-/** Where a transport has put the last event of a publication, by which it can later be asked whether it still has it. */
+/** Where a transport has put the last event of a publication: by it the transport can tell later whether it has lost some. */
 export interface Receipt {
+	/** The store that took it; another one after the store was lost. */
+	readonly store: string;
 	readonly sequence: number;
 	readonly event_id: string;
 }
@@ -34,7 +36,7 @@ export interface Consumption {
 export interface Transport {
 	/** Resolves when all of `events` are accepted for delivery; when it rejects, any of them may or may not be. */
 	publish(events: readonly Envelope[]): Promise<Receipt | null>;
-	/** Whether what was accepted up to `receipt` is still to be delivered or has been; false when it may be lost. */
+	/** False when some of what was accepted up to `receipt` may be lost: it is then to be published again. */
 	holds(receipt: Receipt): Promise<boolean>;
 	consume(subscription: Subscription): Consumption;
 	close(): Promise<void>;

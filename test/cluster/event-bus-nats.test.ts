@@ -88,6 +88,31 @@ describe("the event bus on NATS JetStream", () => {
 		expect(await sink.seen()).toEqual(inOrder("a", 15));
 	});
 
+	test("when the store has lost its end, nothing is missed in the places that are taken again", async () => {
+		const [near, far] = [node(), node()];
+		const [source, sink] = [await newSource(), await newSink("sink")];
+		const first = sink.start(far);
+		const relay = source.startRelay(near);
+		await source.tell(["a"], 10);
+		await sink.has(10);
+		await server.kill();
+		await server.snapshot();
+		await server.start();
+		await source.tell(["a"], 40);
+		await sink.has(50);
+		await first.stop();
+		await relay.stop();
+		await server.kill();
+		await server.rollBack();
+		await server.start();
+		await source.tell(["a"], 100);
+		source.startRelay(near);
+		await until(source.published);
+		sink.start(far);
+		await until(async () => (await sink.seen()).length === 150, HEALED_MS);
+		expect(await sink.seen()).toEqual(inOrder("a", 150));
+	});
+
 	test("when the node that consumes falls silent another goes on from its first unhandled event", async () => {
 		const [near, silent, standby] = [node(), node(), node()];
 		const [source, sink] = [await newSource(), await newSink("sink")];

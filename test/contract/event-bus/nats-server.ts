@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import net, { type AddressInfo } from "node:net";
 import os from "node:os";
 import path from "node:path";
@@ -12,8 +12,12 @@ export interface NatsServer {
 	start(): Promise<void>;
 	/** Ends it as a crash would. */
 	kill(): Promise<void>;
-	/** Removes what it has stored; only while it is down. */
+	/** Removes what it has stored; only while it is down, as the next two. */
 	wipe(): Promise<void>;
+	/** Keeps a copy of what it has stored. */
+	snapshot(): Promise<void>;
+	/** Puts the store back as the copy was: what came later is lost, as by a loss of power. */
+	rollBack(): Promise<void>;
 	/** Ends it and leaves nothing behind. */
 	remove(): Promise<void>;
 }
@@ -21,7 +25,9 @@ export interface NatsServer {
 /** Starts a nats-server; fails when there is none on this machine. */
 export async function startNatsServer(): Promise<NatsServer> {
 	const folder = await mkdtemp(path.join(os.tmpdir(), "agt-nats-"));
+	const [store, copy] = [path.join(folder, "jetstream"), path.join(folder, "copy")];
 	const port = await freePort();
+	const wipe = () => rm(store, { recursive: true, force: true });
 	let child: ChildProcess | null = null;
 
 	async function start(): Promise<void> {
@@ -41,7 +47,12 @@ export async function startNatsServer(): Promise<NatsServer> {
 		url: `nats://127.0.0.1:${port}`,
 		start,
 		kill,
-		wipe: () => rm(path.join(folder, "jetstream"), { recursive: true, force: true }),
+		wipe,
+		snapshot: () => cp(store, copy, { recursive: true }),
+		async rollBack() {
+			await wipe();
+			await cp(copy, store, { recursive: true });
+		},
 		async remove() {
 			await kill();
 			await rm(folder, { recursive: true, force: true });
