@@ -20,7 +20,7 @@ export type RejectCode =
 	| "SELF_TRADE_PREVENTED"
 	| "MARKET_NOT_OPEN"
 	| "MAX_OPEN_ORDERS"
-	| "MAX_ORDER_NOTIONAL"
+	| "MAX_ORDER_NOTIONAL";
 
 /** A flat object of at most 1 KB that the client keeps with an order. */
 export type OrderMetadata = Readonly<Record<string, string | number | boolean | null>>;

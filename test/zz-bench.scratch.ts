@@ -26,6 +26,7 @@ const body = JSON.stringify({ symbol: "BTC-USD", side: "buy", quantity: "1.5", p
 for (let i = 0; i < 3; i++) {
   console.log("empty moleculer-web   ", await load(A.port, "/x", ""));
   console.log("  + our broker options", await load(A2.port, "/x", ""));
+  console.log("empty + body parser", await load(A2.port, "/x", "", 32, 5, ["POST", body]));
   console.log("our public action     ", await load(port, "/api/data/instruments", ""));
   console.log("our authorised action ", await load(port, "/api/orders?limit=5", token));
   console.log("our authorised POST   ", await load(port, "/api/orders", token, 32, 5, ["POST", body]));

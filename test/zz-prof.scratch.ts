@@ -11,7 +11,7 @@ async function load(port: number, path: string, token: string, conns = 32, secs 
 }
 async function plain(opts: object, name: string) {
   const b = new ServiceBroker({ ...opts, logger: false, namespace: name });
-  b.createService({ name: "api", mixins: [ApiWeb as never], settings: { port: 0, ip: "127.0.0.1", logRequest: null, logResponse: null, logRequestParams: null, routes: [{ path: "/", aliases: { "GET /x": "e.x" }, bodyParsers: false, logging: false, mappingPolicy: "restrict" }] }, actions: { rest: { auth: "public" }, listAliases: false, addRoute: false, removeRoute: false } } as never);
+  b.createService({ name: "api", mixins: [ApiWeb as never], settings: { port: 0, ip: "127.0.0.1", logRequest: null, logResponse: null, logRequestParams: null, routes: [{ path: "/", aliases: { "GET /x": "e.x", "POST /x": "e.x" }, bodyParsers: { json: true }, logging: false, mappingPolicy: "restrict" }] }, actions: { rest: { auth: "public" }, listAliases: false, addRoute: false, removeRoute: false } } as never);
   b.createService({ name: "e", actions: { x: { auth: "public", handler: () => ({ items: [], next_cursor: null }) } } } as never);
   await b.start();
   return { b, port: (b.getLocalService("api") as any).server.address().port };
@@ -26,9 +26,10 @@ const body = JSON.stringify({ symbol: "BTC-USD", side: "buy", quantity: "1.5", p
 for (let i = 0; i < 0; i++) {
   console.log("empty moleculer-web   ", await load(A.port, "/x", ""));
   console.log("  + our broker options", await load(A2.port, "/x", ""));
+  console.log("empty + body parser", await load(A2.port, "/x", "", 32, 5, ["POST", body]));
   console.log("our public action     ", await load(port, "/api/data/instruments", ""));
   console.log("our authorised action ", await load(port, "/api/orders?limit=5", token));
   console.log("our authorised POST   ", await load(port, "/api/orders", token, 32, 5, ["POST", body]));
 }
-console.log(await load(port, process.env["P"]!, token, 32, 8, process.env["M"]==="POST" ? ["POST", body] : []));
+console.log(await load(process.env["X"] ? A2.port : port, process.env["P"]!, token, 32, 8, process.env["M"]==="POST" ? ["POST", body] : []));
 await api.stop(); await A.b.stop(); await A2.b.stop(); process.exit(0);

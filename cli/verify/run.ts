@@ -11,12 +11,16 @@ const INVARIANTS: readonly Invariant[] = [...LEDGER_INVARIANTS, ...ORDER_INVARIA
 	(a, b) => Number(a.id.slice(1)) - Number(b.id.slice(1)),
 );
 
-/** How long events and orders under way are waited for before the state is looked at. */
+/** How long the state is given to get over a fault before it is looked at: orders left pending, events left waiting. */
 const SETTLE_LIMIT_MS = 30_000;
 const SETTLE_POLL_MS = 200;
+/** What has been under way for longer than this is left over from something. */
+const LEFT_OVER_S = 2;
 /** While a cluster works, two databases are never read at the same moment: what only seems wrong is right soon after. */
 const MAX_LOOKS = 4;
 const LOOK_AGAIN_MS = 1_000;
+/** Enough to see what is wrong. */
+const MAX_SHOWN = 10;
 
 /** What a look at one invariant found; `offences` is empty when it holds. */
 export interface Finding {
@@ -49,33 +53,47 @@ export async function verify(
 	}
 }
 
-/** One line per invariant, and one more for each offence. */
+/** One line per invariant, and one more for each of its first offences. */
 export function showFinding({ id, says, offences }: Finding): string {
-	const line = `  ${offences.length === 0 ? "✓" : "✗"} ${id.padEnd(4)} ${says}`;
-	return [line, ...offences.map((offence) => `         ${offence}`)].join("\n");
+	const lines = [`  ${offences.length === 0 ? "✓" : "✗"} ${id.padEnd(4)} ${says}`, ...offences.slice(0, MAX_SHOWN).map(indent)];
+	if (offences.length > MAX_SHOWN) lines.push(indent(`and ${offences.length - MAX_SHOWN} more`));
+	return lines.join("\n");
 }
 
+function indent(line: string): string {
+	return `         ${line}`;
+}
+
+/** What is truly wrong is wrong at every look. */
 async function lookAt(invariant: Invariant, dbs: AllDatabases, looks: number): Promise<readonly string[]> {
-	for (let look = 1; ; look++) {
-		const offences = await invariant.check(dbs);
-		if (offences.length === 0 || look === looks) return offences;
+	let offences = await invariant.check(dbs);
+	for (let look = 1; look < looks && offences.length > 0; look++) {
 		await delay(LOOK_AGAIN_MS);
+		const again = new Set(await invariant.check(dbs));
+		offences = offences.filter((offence) => again.has(offence));
 	}
+	return offences;
 }
 
 async function settled(dbs: AllDatabases): Promise<void> {
 	const patience = performance.now() + SETTLE_LIMIT_MS;
-	while (performance.now() < patience && (await isUnderWay(dbs))) await delay(SETTLE_POLL_MS);
+	while (performance.now() < patience && (await hasLeftOvers(dbs))) await delay(SETTLE_POLL_MS);
 }
 
-async function isUnderWay(dbs: AllDatabases): Promise<boolean> {
-	const [pending] = await dbs.orders.query("SELECT 1 FROM orders WHERE status = 'pending' LIMIT 1");
+async function hasLeftOvers(dbs: AllDatabases): Promise<boolean> {
+	const age = `interval '${LEFT_OVER_S} seconds'`;
+	const [pending] = await dbs.orders.query(
+		`SELECT 1 FROM orders WHERE status = 'pending' AND created_at < clock_timestamp() - ${age} LIMIT 1`,
+	);
 	if (pending) return true;
 	for (const service of await servicesWith(dbs, "deliveries")) {
-		const [waiting] = await dbs[service].query("SELECT 1 FROM deliveries WHERE state <> 'dead' LIMIT 1");
+		const [waiting] = await dbs[service].query(
+			`SELECT 1 FROM deliveries WHERE state <> 'dead' AND created_at < clock_timestamp() - ${age} LIMIT 1`,
+		);
 		if (waiting) return true;
 	}
-	for (const service of await servicesWith(dbs, "outbox"))
-		if ((await outboxLag(dbs[service])).unpublished > 0) return true;
+	for (const service of await servicesWith(dbs, "outbox")) {
+		if ((await outboxLag(dbs[service])).oldestAgeMs > LEFT_OVER_S * 1_000) return true;
+	}
 	return false;
 }

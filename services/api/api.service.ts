@@ -5,7 +5,7 @@ import { SESSIONS_ENDED } from "../../lib/access-token.ts";
 import { env } from "../../lib/env.ts";
 import { closeServer } from "./close-server.ts";
 import { ENDPOINTS } from "./endpoints.ts";
-import { beginRequest, endpointOf, type Gateway, gatewayMethods, keyOf, type Request } from "./gateway.ts";
+import { beginRequest, type Gateway, gatewayMethods, type Request } from "./gateway.ts";
 import { healthRoutes } from "./health.ts";
 import { openIdentity } from "./identity.ts";
 import { parametersOf } from "./request.ts";
@@ -14,7 +14,8 @@ const route = {
 	path: "/",
 	aliases: {
 		...healthRoutes,
-		...Object.fromEntries(ENDPOINTS.map(({ method, path, action }) => [keyOf(method, path), action])),
+		// What an alias is given beside its action stays with it.
+		...Object.fromEntries(ENDPOINTS.map((endpoint) => [`${endpoint.method} ${endpoint.path}`, { action: endpoint.action, endpoint }])),
 	},
 	mappingPolicy: "restrict",
 	mergeParams: false,
@@ -22,7 +23,7 @@ const route = {
 	logging: false,
 
 	async onBeforeCall(this: Gateway, ctx: Context<unknown, Meta>, _route: unknown, request: Request) {
-		const endpoint = endpointOf(request);
+		const endpoint = request.$alias?.endpoint;
 		if (!endpoint) return;
 		if (request.$action.auth !== "public") {
 			Object.assign(ctx.meta, { user: await this.identity.identify(request.headers.authorization) });
@@ -31,7 +32,7 @@ const route = {
 	},
 
 	async onAfterCall(ctx: Context<unknown, Meta>, _route: unknown, request: Request, _response: unknown, result: never) {
-		const endpoint = endpointOf(request);
+		const endpoint = request.$alias?.endpoint;
 		const answer = endpoint?.answer ? await endpoint.answer(result, ctx) : { body: result };
 		return { status: endpoint?.status ?? 200, ...answer };
 	},

@@ -3,7 +3,6 @@ import type { CallingOptions, Service } from "moleculer";
 import type { Alias, IncomingRequest } from "moleculer-web";
 import type { Meta } from "../../contracts/index.ts";
 import { type Endpoint, pathParameters } from "./endpoint.ts";
-import { ENDPOINTS } from "./endpoints.ts";
 import { type OutgoingAnswer, sendJson, sendOptions, setCorsHeaders, setHeaders } from "./http.ts";
 import type { Identity } from "./identity.ts";
 import * as limits from "./limits.ts";
@@ -24,22 +23,16 @@ export interface Gateway extends Service {
 	methodsAt(path: string): string[];
 	sendProblem(request: Request, response: ServerResponse, error: unknown, headers?: Record<string, string>): void;
 }
-type GatewayAlias = Alias & { readonly fullPath: string; readonly re: RegExp };
+type GatewayAlias = Alias & {
+	readonly re: RegExp;
+	match(path: string): Readonly<Record<string, string>> | false;
+	readonly endpoint?: Endpoint;
+};
 
 /** A request as moleculer-web passes it on, with its query as we parse it. */
-export type Request = Omit<IncomingRequest, "query"> & { query: URLSearchParams };
+export type Request = Omit<IncomingRequest, "query" | "$alias"> & { query: URLSearchParams; $alias?: GatewayAlias };
 
-const BY_KEY: ReadonlyMap<string, Endpoint> = new Map(ENDPOINTS.map((endpoint) => [keyOf(endpoint.method, endpoint.path), endpoint]));
-
-/** The alias of a route, e.g. `GET /api/orders`. */
-export function keyOf(method: string, path: string): string {
-	return `${method} ${path}`;
-}
-
-/** The endpoint that a request was routed to, if it was. */
-export function endpointOf({ $alias: alias }: Request): Endpoint | undefined {
-	return alias && BY_KEY.get(keyOf(alias.method, (alias as GatewayAlias).fullPath));
-}
+const NO_QUERY = new URLSearchParams();
 
 /** Begins every request: its id, its deadline, and what every answer carries. */
 export function beginRequest(options: CallingOptions, request: IncomingMessage, response: ServerResponse): void {
@@ -73,7 +66,7 @@ export const gatewayMethods = {
 	parseQueryString({ url = "" }: IncomingMessage) {
 		const start = url.indexOf("?");
 		return start < 0
-			? { url, query: new URLSearchParams() }
+			? { url, query: NO_QUERY }
 			: { url: url.slice(0, start), query: new URLSearchParams(url.slice(start)) };
 	},
 
@@ -81,7 +74,7 @@ export const gatewayMethods = {
 	resolveAlias(this: Gateway, url: string, method = "GET") {
 		const wanted = method === "HEAD" ? "GET" : method;
 		for (const alias of this.aliases) {
-			const params = alias.method === wanted && (alias as unknown as { match(url: string): object | false }).match(url);
+			const params = alias.method === wanted && alias.match(url);
 			if (params) return { alias, params };
 		}
 		return false;
@@ -111,7 +104,7 @@ export const gatewayMethods = {
 	},
 
 	sendProblem(this: Gateway, request: Request, response: ServerResponse, error: unknown, headers: Record<string, string> = {}) {
-		const endpoint = endpointOf(request);
+		const endpoint = request.$alias?.endpoint;
 		const problem = problemOf(error, {
 			writes: request.method !== "GET" && request.method !== "HEAD",
 			path: endpoint ? pathParameters(endpoint.path) : [],

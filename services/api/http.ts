@@ -1,13 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-/** Every answer is data, for whoever asked alone. */
+/** Every answer is data, for whoever asked alone: nothing to keep, to show in a frame, to run or to guess at. */
 const HEADERS: readonly (readonly [string, string])[] = [
 	["Cache-Control", "no-store"],
 	["Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"],
 	["Cross-Origin-Resource-Policy", "same-origin"],
-	["Referrer-Policy", "no-referrer"],
 	["X-Content-Type-Options", "nosniff"],
-	["X-Frame-Options", "DENY"],
 ];
 
 const EXPOSED_HEADERS = "Idempotency-Replayed, Location, Retry-After, X-Request-Id";

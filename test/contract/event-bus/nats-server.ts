@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { cp, mkdtemp, rm } from "node:fs/promises";
+import { cp, glob, mkdtemp, rm } from "node:fs/promises";
 import net, { type AddressInfo } from "node:net";
 import os from "node:os";
 import path from "node:path";
@@ -14,9 +14,9 @@ export interface NatsServer {
 	kill(): Promise<void>;
 	/** Removes what it has stored; only while it is down, as the next two. */
 	wipe(): Promise<void>;
-	/** Keeps a copy of what it has stored. */
+	/** Keeps a copy of the messages it has stored. */
 	snapshot(): Promise<void>;
-	/** Puts the store back as the copy was: what came later is lost, as by a loss of power. */
+	/** Puts the messages back as the copy has them: the later ones are lost, as by a loss of power. */
 	rollBack(): Promise<void>;
 	/** Ends it and leaves nothing behind. */
 	remove(): Promise<void>;
@@ -50,8 +50,10 @@ export async function startNatsServer(): Promise<NatsServer> {
 		wipe,
 		snapshot: () => cp(store, copy, { recursive: true }),
 		async rollBack() {
-			await wipe();
-			await cp(copy, store, { recursive: true });
+			for await (const messages of glob("*/streams/*/msgs", { cwd: copy })) {
+				await rm(path.join(store, messages), { recursive: true, force: true });
+				await cp(path.join(copy, messages), path.join(store, messages), { recursive: true });
+			}
 		},
 		async remove() {
 			await kill();

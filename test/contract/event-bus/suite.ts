@@ -1,4 +1,3 @@
-import { jest } from "@jest/globals";
 import type { Envelope } from "../../../contracts/events.ts";
 import { openDb } from "../../../lib/db.ts";
 import { tooEarly } from "../../../lib/event-bus/consumer.ts";
@@ -14,7 +13,7 @@ const MAX_REPEATS = 5;
 /** What every transport must do; `connect` gives a node's transport on a bus that is new for each test. */
 export function describeEventBus(connect: () => Transport): void {
 	// Sequelize says on the console when it drops a broken connection: here that is meant to happen.
-	beforeEach(() => void jest.spyOn(console, "warn").mockImplementation(() => {}));
+	beforeEach(() => void import.meta.jest.spyOn(console, "warn").mockImplementation(() => {}));
 	afterEach(cleanUp);
 
 	/** A transport as one more node has it. */
