@@ -89,6 +89,8 @@ async function makeHome(place: string, account: Account): Promise<void> {
 	const id = createHash("sha256").update(place).digest("hex").slice(0, 16);
 	const folder = reachable ? place : path.join(SHARED_FOLDER, id);
 	await mkdir(path.dirname(folder), { recursive: true });
+	// Whoever removed the link has removed his data, and expects to find none.
+	if (!reachable) await rm(folder, { recursive: true, force: true });
 	await mkdir(folder, { recursive: true, mode: 0o700 });
 	if (account) await chown(folder, account.uid, account.gid);
 	if (!reachable) await symlink(folder, place);

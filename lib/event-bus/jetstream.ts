@@ -121,7 +121,7 @@ export function jetStreamTransport({ servers, namespace, logger }: JetStreamOpti
 				if (receipt.sequence < state.first_seq) return true; // it has outlived the retention
 				// The store has lost its end, as it does when its machine loses power, and consumers may have been
 				// beyond: they would miss what takes the same places. So it goes as a whole, and all start anew.
-				//MUT await jsm.streams.delete(stream);
+				await jsm.streams.delete(stream);
 			}
 		} catch (error) {
 			if (!isApiError(error, STREAM_NOT_FOUND)) throw error;

@@ -1,4 +1,4 @@
-import type { Db } from "../db.ts";
+import type { Db, Tx } from "../db.ts";
 import { pause, RELAY_LOCK, tryLock } from "./leader.ts";
 import { hasUnpublished, lastReceipt, markPublished, nextUnpublished, refill } from "./outbox.ts";
 import { backoffMs, type BusLogger, type Transport } from "./transport.ts";
@@ -80,18 +80,24 @@ export function startRelay({ db, source, transport, logger }: RelayOptions): Rel
 	function round(): Promise<number> {
 		return db.transaction(async (tx) => {
 			if (!(await tryLock(tx, RELAY_LOCK))) return 0;
-			const batch = await nextUnpublished(tx, source, BATCH);
-			const receipt = batch.length > 0 ? await transport.publish(batch.map((entry) => entry.event)) : null;
-			// Asked after publishing: had the store been lost before, this batch's receipt would hide it.
 			const earlier = await lastReceipt(tx);
-			if (earlier && !(await transport.holds(earlier))) {
-				logger.warn(`The transport has lost events of '${source}': publishing them again`);
-				await refill(tx);
-				return BATCH;
-			}
-			if (batch.length > 0) await markPublished(tx, batch, receipt);
+			const lost = async () => earlier !== null && !(await transport.holds(earlier));
+			// Before, lest these events overtake those that were lost; and after, since this batch's receipt would hide
+			// a loss that came between.
+			if (await lost()) return publishAgain(tx);
+			const batch = await nextUnpublished(tx, source, BATCH);
+			if (batch.length === 0) return 0;
+			const receipt = await transport.publish(batch.map((entry) => entry.event));
+			if (await lost()) return publishAgain(tx);
+			await markPublished(tx, batch, receipt);
 			return batch.length;
 		});
+	}
+
+	async function publishAgain(tx: Tx): Promise<number> {
+		logger.warn(`The transport has lost events of '${source}': publishing them again`);
+		await refill(tx);
+		return BATCH;
 	}
 
 	return {

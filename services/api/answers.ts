@@ -36,7 +36,13 @@ export async function executionOf(order: Order, ctx: Context<unknown, Meta>): Pr
 }
 
 /** Money that moved, now or when the same key came first. */
-export function transferred({ transfer, replayed }: { readonly transfer: Transfer; readonly replayed: boolean }): Answer {
+export function transferred({
+	transfer,
+	replayed,
+}: {
+	readonly transfer: Transfer;
+	readonly replayed: boolean;
+}): Answer {
 	return { headers: replayedHeader(replayed), body: transfer };
 }
 

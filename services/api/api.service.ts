@@ -15,7 +15,9 @@ const route = {
 	aliases: {
 		...healthRoutes,
 		// What an alias is given beside its action stays with it.
-		...Object.fromEntries(ENDPOINTS.map((endpoint) => [`${endpoint.method} ${endpoint.path}`, { action: endpoint.action, endpoint }])),
+		...Object.fromEntries(
+			ENDPOINTS.map((endpoint) => [`${endpoint.method} ${endpoint.path}`, { action: endpoint.action, endpoint }]),
+		),
 	},
 	mappingPolicy: "restrict",
 	mergeParams: false,
@@ -40,7 +42,7 @@ const route = {
 
 const api: ServiceSchema<ServiceSettingSchema & Record<string, unknown>, unknown, unknown, Gateway> = {
 	name: "api",
-	mixins: [ApiGateway as unknown as Partial<ServiceSchema>],
+	mixins: [ApiGateway],
 	settings: {
 		// Functions, which nodes cannot tell each other.
 		$secureSettings: ["routes", "rootCallOptions"],

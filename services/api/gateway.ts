@@ -2,13 +2,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { CallingOptions, Service } from "moleculer";
 import type { Alias, IncomingRequest } from "moleculer-web";
 import type { Meta } from "../../contracts/index.ts";
+import { refuse } from "../../lib/refuse.ts";
 import { type Endpoint, pathParameters } from "./endpoint.ts";
 import { type OutgoingAnswer, sendJson, sendOptions, setCorsHeaders, setHeaders } from "./http.ts";
 import type { Identity } from "./identity.ts";
 import * as limits from "./limits.ts";
 import { problemBody, problemHeaders, problemOf } from "./problem.ts";
 import { requestIdOf } from "./request.ts";
-import { refuse } from "../../lib/refuse.ts";
 
 /** moleculer-web's service with what ours adds to it. */
 export interface Gateway extends Service {
@@ -95,7 +95,8 @@ export const gatewayMethods = {
 
 	send404(this: Gateway, request: Request, response: ServerResponse) {
 		const methods = this.methodsAt(request.parsedUrl);
-		if (methods.length === 0) this.sendProblem(request, response, refuse("NOT_FOUND", "There is nothing at this address"));
+		if (methods.length === 0)
+			this.sendProblem(request, response, refuse("NOT_FOUND", "There is nothing at this address"));
 		else this.sendProblem(request, response, refuse("METHOD_NOT_ALLOWED"), { Allow: methods.join(", ") });
 	},
 
@@ -103,7 +104,13 @@ export const gatewayMethods = {
 		this.sendProblem(request, response, error);
 	},
 
-	sendProblem(this: Gateway, request: Request, response: ServerResponse, error: unknown, headers: Record<string, string> = {}) {
+	sendProblem(
+		this: Gateway,
+		request: Request,
+		response: ServerResponse,
+		error: unknown,
+		headers: Record<string, string> = {},
+	) {
 		const endpoint = request.$alias?.endpoint;
 		const problem = problemOf(error, {
 			writes: request.method !== "GET" && request.method !== "HEAD",
@@ -111,11 +118,16 @@ export const gatewayMethods = {
 		});
 		const id = String(response.getHeader("X-Request-Id"));
 		const path = request.parsedUrl ?? request.url ?? "";
-		if (problem.code === "INTERNAL_ERROR") this.logger.error(`${request.method} ${path} failed`, { request_id: id }, error);
+		if (problem.code === "INTERNAL_ERROR")
+			this.logger.error(`${request.method} ${path} failed`, { request_id: id }, error);
 		sendJson(
 			request,
 			response,
-			{ status: problem.status, headers: { ...problemHeaders(problem), ...headers }, body: problemBody(problem, { id, path }) },
+			{
+				status: problem.status,
+				headers: { ...problemHeaders(problem), ...headers },
+				body: problemBody(problem, { id, path }),
+			},
 			"application/problem+json",
 		);
 	},

@@ -56,6 +56,10 @@ export function sendJson(
 	if (response.headersSent || response.destroyed) return;
 	// As text and not as bytes, so that Node sends it in one piece with the headers.
 	const text = JSON.stringify(answer.body ?? null);
-	response.writeHead(answer.status, { ...answer.headers, "Content-Type": type, "Content-Length": Buffer.byteLength(text) });
+	response.writeHead(answer.status, {
+		...answer.headers,
+		"Content-Type": type,
+		"Content-Length": Buffer.byteLength(text),
+	});
 	response.end(request.method === "HEAD" ? undefined : text);
 }

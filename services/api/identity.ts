@@ -21,7 +21,10 @@ export interface Identity {
 export function openIdentity(broker: ServiceBroker): Identity {
 	const options = { timeout: IDENTITY_CALL_MS };
 	const verify = tokenVerifier(() => call(broker, "auth.jwks", undefined, options));
-	const ended = revocations((since) => call(broker, "auth.revokedSessions", { since }, options), ACCESS_TOKEN.lifetimeS * 1000);
+	const ended = revocations(
+		(since) => call(broker, "auth.revokedSessions", { since }, options),
+		ACCESS_TOKEN.lifetimeS * 1000,
+	);
 	// While `auth` is away nobody can end a session, so what is known of them stays true.
 	const update = () => void ended.update().catch((error) => broker.logger.debug("ended sessions are not known", error));
 	const poll = setInterval(update, REVOCATION_POLL_MS);

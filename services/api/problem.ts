@@ -75,7 +75,8 @@ export function problemOf(error: unknown, asked: Asked): Problem {
 			: problem("DEADLINE_EXCEEDED", "No answer in time");
 	}
 	// moleculer-web's errors carry a code and no type: 503 for an absent service, 400 for a path that cannot be decoded.
-	if (ABSENT.has(type) || (code === 503 && statusOf(type) === undefined)) return problem("SERVICE_UNAVAILABLE", "The service is not available at this moment");
+	if (ABSENT.has(type) || (code === 503 && statusOf(type) === undefined))
+		return problem("SERVICE_UNAVAILABLE", "The service is not available at this moment");
 	if (type !== "INTERNAL_ERROR" && statusOf(type) !== undefined) return refusal(error as Errors.MoleculerError);
 	if (code === 400) return problem("MALFORMED_REQUEST", "The address cannot be decoded");
 	return problem("INTERNAL_ERROR", "Something went wrong on our side");
@@ -94,7 +95,8 @@ function refusal({ type, message, data }: Errors.MoleculerError): Problem {
 /** A path that no such thing can be at leads to nothing; everything else that is wrong is told field by field. */
 function invalid(error: Errors.MoleculerError, asked: Asked): Problem {
 	const errors = (error.data as readonly Invalid[]).flatMap(fieldErrors);
-	if (errors.every(({ pointer }) => asked.path.includes(pointer.slice(1)))) return problem("NOT_FOUND", "There is nothing at this address");
+	if (errors.every(({ pointer }) => asked.path.includes(pointer.slice(1))))
+		return problem("NOT_FOUND", "There is nothing at this address");
 	const code = errors.every((field) => field.code === "UNKNOWN_FIELD") ? "UNKNOWN_FIELD" : "VALIDATION_FAILED";
 	return { ...problem(code, errors[0]?.message ?? "The request is not valid"), errors };
 }
@@ -115,7 +117,10 @@ export function problemHeaders({ status }: Problem): Record<string, string> {
 }
 
 /** The problem as RFC 9457 wants it. */
-export function problemBody(of: Problem, request: { readonly id: string; readonly path: string }): Record<string, unknown> {
+export function problemBody(
+	of: Problem,
+	request: { readonly id: string; readonly path: string },
+): Record<string, unknown> {
 	return {
 		type: "about:blank",
 		title: STATUS_CODES[of.status],

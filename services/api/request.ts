@@ -28,7 +28,11 @@ export async function parametersOf(
 	if (!hasBody(request)) throw refuse("MALFORMED_REQUEST", "The body is missing");
 
 	const body = await readJson(request, endpoint.oversized ?? "BODY_TOO_LARGE");
-	const elsewhere = new Set([...Object.keys(path), ...Object.keys(endpoint.query ?? {}), ...Object.values(endpoint.headers ?? {})]);
+	const elsewhere = new Set([
+		...Object.keys(path),
+		...Object.keys(endpoint.query ?? {}),
+		...Object.values(endpoint.headers ?? {}),
+	]);
 	const unknown = Object.keys(body).filter((name) => !endpoint.body || elsewhere.has(name));
 	if (unknown.length > 0) throw refuseFields(unknown.map(unknownField));
 	return Object.assign(params, body);
@@ -41,7 +45,8 @@ function queryOf(endpoint: Endpoint, query: URLSearchParams): Record<string, unk
 		const type = Object.hasOwn(endpoint.query ?? {}, name) ? endpoint.query?.[name] : undefined;
 		if (type === undefined) errors.push(unknownField(name));
 		else if (Object.hasOwn(params, name)) errors.push(wrong(name, "DUPLICATE", "is given twice"));
-		else if (type === "integer" && !INTEGER.test(text)) errors.push(wrong(name, "INVALID_TYPE", "must be a whole number"));
+		else if (type === "integer" && !INTEGER.test(text))
+			errors.push(wrong(name, "INVALID_TYPE", "must be a whole number"));
 		else if (!isStorable(text)) errors.push(wrong(name, "INVALID_CHARACTER", "has a character that is not allowed"));
 		else params[name] = type === "integer" ? Number(text) : text;
 	}
@@ -53,7 +58,8 @@ function headersOf(endpoint: Endpoint, { headers }: IncomingMessage): Record<str
 	const params: Record<string, string> = {};
 	for (const [header, name] of Object.entries(endpoint.headers ?? {})) {
 		const value = headers[header];
-		if (typeof value !== "string" || value === "") throw refuseFields([wrong(name, "REQUIRED", `must be in the header ${header}`)]);
+		if (typeof value !== "string" || value === "")
+			throw refuseFields([wrong(name, "REQUIRED", `must be in the header ${header}`)]);
 		params[name] = value;
 	}
 	return params;

@@ -10,7 +10,7 @@ export interface Revocations {
 
 type Fetch = (since: string | null) => Promise<RevokedSessions>;
 
-/** Keeps up with what `fetch` tells of ended sessions; each is remembered for `rememberMs`, the life of an access token. */
+/** Keeps up with what `fetch` tells of ended sessions. Each is remembered for `rememberMs`, an access token's life. */
 export function revocations(fetch: Fetch, rememberMs: number): Revocations {
 	const ended = new Map<string, number>();
 	let since: string | null = null;

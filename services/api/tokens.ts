@@ -58,7 +58,8 @@ async function verify(token: string, keyOf: JWTVerifyGetKey): Promise<Verified> 
 /** Frozen, since all requests with the token share it. */
 function principalOf({ sub, sid, username, roles }: JWTPayload): Principal {
 	const texts = typeof sub === "string" && typeof sid === "string" && typeof username === "string";
-	if (!texts || !Array.isArray(roles) || !roles.every((role) => ROLES.has(role))) throw new errors.JWTInvalid("claims are missing");
+	if (!texts || !Array.isArray(roles) || !roles.every((role) => ROLES.has(role)))
+		throw new errors.JWTInvalid("claims are missing");
 	return Object.freeze({ user_id: sub, username, session_id: sid, roles: Object.freeze([...roles]) });
 }
 
@@ -70,7 +71,9 @@ function keyring(fetchKeys: () => Promise<JsonWebKeySet>): JWTVerifyGetKey {
 
 	async function fetch(): Promise<void> {
 		const { keys: jwks } = await fetchKeys();
-		const entries = jwks.map(async (jwk) => [jwk["kid"] as string, await importJWK(jwk as JWK, ACCESS_TOKEN.algorithm)] as const);
+		const entries = jwks.map(
+			async (jwk) => [jwk["kid"] as string, await importJWK(jwk as JWK, ACCESS_TOKEN.algorithm)] as const,
+		);
 		keys = new Map(await Promise.all(entries));
 		fetchedAtMs = performance.now();
 	}

@@ -17,7 +17,8 @@ import { refreshed, SESSION_IDLE_MS } from "./domain/session.ts";
 import type { Passwords } from "./passwords.ts";
 import { hashOf, newRefreshToken, type Sign } from "./tokens.ts";
 
-export type Auth = Database & Outbox & { readonly broker: ServiceBroker; readonly passwords: Passwords; readonly sign: Sign };
+export type Auth = Database &
+	Outbox & { readonly broker: ServiceBroker; readonly passwords: Passwords; readonly sign: Sign };
 type Request<A extends keyof AuthApi> = Context<Parameters<AuthApi[A]>[0], Meta>;
 
 /** More than anybody has devices; beyond it the one that was unused the longest ends. */
@@ -78,7 +79,13 @@ async function openSession(auth: Auth, ctx: Context<unknown, Meta>, user: User):
 				correlation_id: ctx.requestID ?? ctx.id,
 			},
 		]);
-		await tellRevoked(auth, tx, await store.revokeBeyond(tx, user_id, MAX_SESSIONS_PER_USER), "replaced", ctx.requestID ?? ctx.id);
+		await tellRevoked(
+			auth,
+			tx,
+			await store.revokeBeyond(tx, user_id, MAX_SESSIONS_PER_USER),
+			"replaced",
+			ctx.requestID ?? ctx.id,
+		);
 	});
 	return tokens(await auth.sign(user, session_id), refreshToken.token);
 }
@@ -132,7 +139,11 @@ export async function revokeSession(auth: Auth, ctx: Request<"revokeSession">): 
 }
 
 /** Ends the sessions of users that were suspended, and lets those that were resumed log in again. */
-export async function followUsers(auth: Auth, tx: Tx, events: readonly Envelope<"users.updated", User>[]): Promise<void> {
+export async function followUsers(
+	auth: Auth,
+	tx: Tx,
+	events: readonly Envelope<"users.updated", User>[],
+): Promise<void> {
 	for (const { data: user, aggregate_seq, correlation_id, event_id } of events) {
 		const suspended = user.status === "suspended";
 		const followed = await store.followUser(tx, user.user_id, aggregate_seq, suspended);
@@ -175,7 +186,8 @@ async function tellRevoked(
 			causation_id,
 		})),
 	);
-	tx.afterCommit(() => void auth.broker.broadcast(SESSIONS_ENDED));
+	// A hint, which may be lost.
+	tx.afterCommit(() => void auth.broker.broadcast(SESSIONS_ENDED).catch(() => {}));
 }
 
 function tokens(accessToken: string, refreshToken: string): Tokens {

@@ -1,12 +1,12 @@
 import { callerOf } from "../../lib/caller.ts";
 import type { TypedService } from "../../lib/service.ts";
 import { consumer } from "../../mixins/consumer.mixin.ts";
-import { database, type Database } from "../../mixins/database.mixin.ts";
-import { outbox, type Outbox } from "../../mixins/outbox.mixin.ts";
+import { type Database, database } from "../../mixins/database.mixin.ts";
+import { type Outbox, outbox } from "../../mixins/outbox.mixin.ts";
 import { followUsers, login, logout, refresh, register, revokeSession } from "./auth.commands.ts";
 import { listSessions, publicKeys, revokedSessions } from "./auth.queries.ts";
 import { sweepSessions } from "./auth.store.ts";
-import { MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, passwords, type Passwords } from "./passwords.ts";
+import { MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, type Passwords, passwords } from "./passwords.ts";
 import { openSigner, type Sign } from "./tokens.ts";
 
 const SWEEP_INTERVAL_MS = 10 * 60 * 1000;
@@ -36,7 +36,13 @@ const auth: TypedService<"auth", {}, Database & Outbox & Parts> = {
 		},
 		provision: {
 			auth: "internal",
-			params: { $$strict: true, username: name, email: name, password: newPassword, roles: { type: "array", items: "string" } },
+			params: {
+				$$strict: true,
+				username: name,
+				email: name,
+				password: newPassword,
+				roles: { type: "array", items: "string" },
+			},
 			handler(ctx) {
 				return register(this, ctx, ctx.params.roles);
 			},
@@ -76,6 +82,7 @@ const auth: TypedService<"auth", {}, Database & Outbox & Parts> = {
 		},
 		jwks: {
 			auth: "public",
+			cache: true,
 			handler() {
 				return publicKeys(this.db);
 			},

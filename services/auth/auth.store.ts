@@ -1,6 +1,6 @@
 import type { JWK } from "jose";
-import type { Db, Tx } from "../../lib/db.ts";
 import { ACCESS_TOKEN } from "../../lib/access-token.ts";
+import type { Db, Tx } from "../../lib/db.ts";
 import { REMEMBERED_GENERATIONS, type SessionState } from "./domain/session.ts";
 
 interface Credential {
@@ -55,17 +55,22 @@ export async function deleteCredential(db: Db, userId: string): Promise<void> {
 }
 
 export async function findCredential(db: Db, userId: string): Promise<Credential | null> {
-	const [row] = await db.query<Credential>("SELECT password_hash, suspended FROM credentials WHERE user_id = $1", [userId]);
+	const [row] = await db.query<Credential>("SELECT password_hash, suspended FROM credentials WHERE user_id = $1", [
+		userId,
+	]);
 	return row ?? null;
 }
 
-/** Whether the user may log in; until the transaction ends that stays so, and no other session of the user is opened. */
+/** Whether the user may log in. That stays so until the transaction ends; meanwhile the user opens no other session. */
 export async function lockUnsuspended(tx: Tx, userId: string): Promise<boolean> {
-	const [row] = await tx.query<{ suspended: boolean }>("SELECT suspended FROM credentials WHERE user_id = $1 FOR UPDATE", [userId]);
+	const [row] = await tx.query<{ suspended: boolean }>(
+		"SELECT suspended FROM credentials WHERE user_id = $1 FOR UPDATE",
+		[userId],
+	);
 	return row?.suspended === false;
 }
 
-/** Takes over from the user's event with the number `version` whether it is suspended; false when a later one has been. */
+/** Notes what the user's event number `version` says of suspension; false when a later event has been. */
 export async function followUser(tx: Tx, userId: string, version: number, suspended: boolean): Promise<boolean> {
 	const rows = await tx.query(
 		`UPDATE credentials SET suspended = $3, user_version = $2
@@ -88,7 +93,12 @@ export async function insertSession(
 	);
 }
 
-export async function insertRefreshToken(tx: Tx, tokenHash: string, sessionId: string, generation: number): Promise<void> {
+export async function insertRefreshToken(
+	tx: Tx,
+	tokenHash: string,
+	sessionId: string,
+	generation: number,
+): Promise<void> {
 	await tx.query("INSERT INTO refresh_tokens (token_hash, session_id, generation) VALUES ($1, $2, $3)", [
 		tokenHash,
 		sessionId,
@@ -130,7 +140,11 @@ export async function rotateSession(tx: Tx, sessionId: string, generation: numbe
 }
 
 /** Ends the user's live sessions, or only the one that is named; gives those that it ended. */
-export async function revokeSessions(tx: Tx, userId: string, sessionId: string | null = null): Promise<RevokedSession[]> {
+export async function revokeSessions(
+	tx: Tx,
+	userId: string,
+	sessionId: string | null = null,
+): Promise<RevokedSession[]> {
 	return tx.query<RevokedSession>(
 		`UPDATE sessions SET revoked_at = clock_timestamp(), event_seq = event_seq + 1
 		WHERE user_id = $1 AND ($2::uuid IS NULL OR session_id = $2) AND ${LIVE}
@@ -152,7 +166,9 @@ export async function revokeBeyond(tx: Tx, userId: string, kept: number): Promis
 }
 
 export async function listSessions(db: Db, userId: string): Promise<SessionRow[]> {
-	return db.query<SessionRow>(`SELECT * FROM sessions WHERE user_id = $1 AND ${LIVE} ORDER BY session_id DESC`, [userId]);
+	return db.query<SessionRow>(`SELECT * FROM sessions WHERE user_id = $1 AND ${LIVE} ORDER BY session_id DESC`, [
+		userId,
+	]);
 }
 
 /** The sessions that ended after `since`, or within the life of an access token; and up to when that is known. */

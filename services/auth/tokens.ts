@@ -1,8 +1,8 @@
 import { hash, randomBytes } from "node:crypto";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT } from "jose";
+import type { User } from "../../contracts/users.ts";
 import { ACCESS_TOKEN } from "../../lib/access-token.ts";
 import type { Db } from "../../lib/db.ts";
-import type { User } from "../../contracts/users.ts";
 import { insertSigningKey, listSigningKeys, lockSigningKeys, type SigningKey } from "./auth.store.ts";
 
 const REFRESH_TOKEN_BYTES = 32;

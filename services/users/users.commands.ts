@@ -1,6 +1,6 @@
 import type { Context } from "moleculer";
 import type { Meta } from "../../contracts/index.ts";
-import type { User, UsersApi, UserStatus } from "../../contracts/users.ts";
+import type { User, UserStatus, UsersApi } from "../../contracts/users.ts";
 import { callerOf, isAdmin } from "../../lib/caller.ts";
 import { refuse } from "../../lib/refuse.ts";
 import type { Database } from "../../mixins/database.mixin.ts";
@@ -40,7 +40,12 @@ export function setStatus(users: Users, ctx: Request<"suspend">, status: UserSta
 	return change(users, ctx, ctx.params.user_id, { status });
 }
 
-async function change(users: Users, ctx: Context<unknown, Meta>, userId: string, patch: Partial<Profile>): Promise<User> {
+async function change(
+	users: Users,
+	ctx: Context<unknown, Meta>,
+	userId: string,
+	patch: Partial<Profile>,
+): Promise<User> {
 	return users.db.transaction(async (tx) => {
 		const user = await lockUser(tx, userId);
 		if (!user) throw refuse("NOT_FOUND", "There is no such user");

@@ -6,7 +6,7 @@ import { callerOf, isAdmin } from "../../lib/caller.ts";
 import { pageOf, positionOf, UUID_KEY } from "../../lib/page.ts";
 import { refuse } from "../../lib/refuse.ts";
 import type { Catalogue } from "../../mixins/catalogue.mixin.ts";
-import { userOf, type UserRow } from "./users.store.ts";
+import { type UserRow, userOf } from "./users.store.ts";
 
 export type UserCatalogue = Catalogue<UserRow>;
 

@@ -6,7 +6,7 @@ import { database } from "../../mixins/database.mixin.ts";
 import { outbox } from "../../mixins/outbox.mixin.ts";
 import { settings } from "../../mixins/settings.mixin.ts";
 import { EMAIL, USERNAME } from "./domain/user.ts";
-import { createUser, setStatus, updateUser, type Users } from "./users.commands.ts";
+import { createUser, setStatus, type Users, updateUser } from "./users.commands.ts";
 import { userModel } from "./users.models.ts";
 import { findUser, getUser, listUsers, type UserCatalogue } from "./users.queries.ts";
 import { findByName, type UserRow } from "./users.store.ts";
@@ -77,7 +77,12 @@ const users: TypedService<"users", {}, Users & UserCatalogue> = {
 		},
 		update: {
 			auth: "user",
-			params: { $$strict: true, user_id, username: { ...username, optional: true }, email: { ...email, optional: true } },
+			params: {
+				$$strict: true,
+				user_id,
+				username: { ...username, optional: true },
+				email: { ...email, optional: true },
+			},
 			handler(ctx) {
 				return updateUser(this, ctx);
 			},

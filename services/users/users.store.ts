@@ -54,7 +54,10 @@ export async function findByName(db: Db, username: string): Promise<User | null>
 }
 
 /** Adds an active user. Refuses `USERNAME_TAKEN` and `EMAIL_TAKEN`. */
-export async function insertUser(tx: Tx, user: Pick<User, "user_id" | "username" | "email" | "roles">): Promise<VersionedUser> {
+export async function insertUser(
+	tx: Tx,
+	user: Pick<User, "user_id" | "username" | "email" | "roles">,
+): Promise<VersionedUser> {
 	return one(
 		tx,
 		`INSERT INTO users (user_id, username, email, status, roles, version, created_at, updated_at)

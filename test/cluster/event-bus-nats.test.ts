@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import { connect as connectNats, type NatsConnection } from "nats";
 import { jetStreamTransport } from "../../lib/event-bus/jetstream.ts";
 import type { Transport } from "../../lib/event-bus/transport.ts";
@@ -9,6 +10,8 @@ import { until } from "../support/until.ts";
 
 /** The figures are for a loaded machine; the product's own times are a fraction of them. */
 const HEALED_MS = 20_000;
+/** nats-server writes down how far a consumer is only now and then. */
+const CONSUMER_FLUSH_MS = 3_000;
 
 let server: NatsServer;
 let namespace: string;
@@ -103,7 +106,7 @@ describe("the event bus on NATS JetStream", () => {
 		await sink.has(41);
 		await consumption.stop();
 		await relay.stop();
-		await new Promise((r) => setTimeout(r, 4000));
+		await delay(CONSUMER_FLUSH_MS);
 		await server.kill();
 		await server.rollBack();
 		await server.start();
@@ -142,7 +145,7 @@ describe("the event bus on NATS JetStream", () => {
 		);
 		await until(async () => (await sink.seen()).length === 30, HEALED_MS);
 		release();
-		await new Promise((done) => setTimeout(done, 500));
+		await delay(500);
 		expect(await sink.seen()).toEqual(inOrder("a", 30));
 		expect(await sink.deliveries()).toEqual([]);
 	});

@@ -14,7 +14,12 @@ afterAll(() => api.stop());
 
 const admin = async (name: string) => {
 	const password = "administration";
-	await call(api.broker, "auth.provision", { username: name, email: `${name}@example.com`, password, roles: ["admin"] });
+	await call(api.broker, "auth.provision", {
+		username: name,
+		email: `${name}@example.com`,
+		password,
+		roles: ["admin"],
+	});
 	return logIn(send, name, password);
 };
 
@@ -40,12 +45,15 @@ test("the public keys are public, and nothing but public", async () => {
 	const { status, headers, body } = await send("GET /.well-known/jwks.json");
 	expect(status).toBe(200);
 	expect(headers.get("cache-control")).toBe("public, max-age=300");
-	expect(body["keys"]).toEqual([{ kty: "OKP", crv: "Ed25519", alg: "EdDSA", use: "sig", x: expect.any(String), kid: expect.any(String) }]);
+	expect(body["keys"]).toEqual([
+		{ kty: "OKP", crv: "Ed25519", alg: "EdDSA", use: "sig", x: expect.any(String), kid: expect.any(String) },
+	]);
 });
 
 test("passwords are kept as argon2id and refresh tokens as hashes", async () => {
 	const { refreshToken } = await join(send, "hashed");
-	const { password_hash } = (await api.dbs.auth.query<{ password_hash: string }>("SELECT password_hash FROM credentials"))[0] ?? {};
+	const { password_hash } =
+		(await api.dbs.auth.query<{ password_hash: string }>("SELECT password_hash FROM credentials"))[0] ?? {};
 	expect(password_hash).toMatch(/^\$argon2id\$/);
 	const hashes = await api.dbs.auth.query<{ token_hash: string }>("SELECT token_hash FROM refresh_tokens");
 	expect(hashes.map((row) => row.token_hash)).not.toContain(refreshToken);
@@ -66,24 +74,32 @@ test("an unknown name and a wrong password are alike", async () => {
 test("a password too long to be one is refused before it is hashed", async () => {
 	for (const length of [129, 20_000, 1_000_000]) {
 		const body = { username: "known", password: "x".repeat(length) };
-		expect(await send("POST /api/auth/login", { body })).toMatchObject({ status: 422, body: { code: "VALIDATION_FAILED" } });
+		expect(await send("POST /api/auth/login", { body })).toMatchObject({
+			status: 422,
+			body: { code: "VALIDATION_FAILED" },
+		});
 	}
 });
 
-test.each([["ann-of-example", "Ann-Of-Example", "other@example.com", "USERNAME_TAKEN"], ["bob-of-example", "bobby", "BOB-of-example@example.com", "EMAIL_TAKEN"]])(
-	"a name or address is taken in whatever case: %s, %s",
-	async (first, username, email, code) => {
-		await join(send, first);
-		const credentials = () => api.dbs.auth.query("SELECT FROM credentials");
-		const before = (await credentials()).length;
-		expect(await send("POST /api/users", { body: { username, email, password: "long enough" } })).toMatchObject({ status: 409, body: { code } });
-		expect(await credentials()).toHaveLength(before);
-	},
-);
+test.each([
+	["ann-of-example", "Ann-Of-Example", "other@example.com", "USERNAME_TAKEN"],
+	["bob-of-example", "bobby", "BOB-of-example@example.com", "EMAIL_TAKEN"],
+])("a name or address is taken in whatever case: %s, %s", async (first, username, email, code) => {
+	await join(send, first);
+	const credentials = () => api.dbs.auth.query("SELECT FROM credentials");
+	const before = (await credentials()).length;
+	expect(await send("POST /api/users", { body: { username, email, password: "long enough" } })).toMatchObject({
+		status: 409,
+		body: { code },
+	});
+	expect(await credentials()).toHaveLength(before);
+});
 
 test("fifty who want one name at once: one gets it, nothing is left of the others", async () => {
 	const replies = await Promise.all(
-		Array.from({ length: 50 }, (_, i) => send("POST /api/users", { body: { username: "wanted", email: `w${i}@example.com`, password: "long enough" } })),
+		Array.from({ length: 50 }, (_, i) =>
+			send("POST /api/users", { body: { username: "wanted", email: `w${i}@example.com`, password: "long enough" } }),
+		),
 	);
 	const count = (status: number) => replies.filter((reply) => reply.status === status).length;
 	expect([count(201), count(409)]).toEqual([1, 49]);
@@ -126,7 +142,9 @@ test("a refresh token works once; used again it ends the session", async () => {
 
 test("of ten uses of one refresh token at once at most one succeeds, and the session ends", async () => {
 	const { refreshToken } = await join(send, "hasty");
-	const replies = await Promise.all(Array.from({ length: 10 }, () => send("POST /api/auth/refresh", { body: { refresh_token: refreshToken } })));
+	const replies = await Promise.all(
+		Array.from({ length: 10 }, () => send("POST /api/auth/refresh", { body: { refresh_token: refreshToken } })),
+	);
 	expect(replies.filter(({ status }) => status === 200)).toHaveLength(1);
 	expect(replies.filter(({ body }) => body["code"] === "SESSION_REVOKED")).toHaveLength(9);
 });
@@ -141,7 +159,9 @@ test("a logged-out session is over for all of its tokens", async () => {
 	const other = await logIn(send, username, password);
 	expect(await send("POST /api/auth/logout", { token })).toMatchObject({ status: 200, body: { revoked: true } });
 	await until(async () => (await send("GET /api/users/me", { token })).status === 401, 5_000);
-	expect(await send("POST /api/auth/refresh", { body: { refresh_token: refreshToken } })).toMatchObject({ status: 401 });
+	expect(await send("POST /api/auth/refresh", { body: { refresh_token: refreshToken } })).toMatchObject({
+		status: 401,
+	});
 	expect(await send("GET /api/users/me", { token: other.token })).toMatchObject({ status: 200 });
 });
 
@@ -155,7 +175,10 @@ test("sessions are listed and ended by their owner alone", async () => {
 
 	const path = `/api/auth/sessions/${items[0]?.session_id}`;
 	const stranger = await join(send, "stranger");
-	expect(await send(`DELETE ${path}`, { token: stranger.token })).toMatchObject({ status: 404, body: { code: "NOT_FOUND" } });
+	expect(await send(`DELETE ${path}`, { token: stranger.token })).toMatchObject({
+		status: 404,
+		body: { code: "NOT_FOUND" },
+	});
 	expect(await send(`DELETE ${path}`, { token: owner.token })).toMatchObject({ status: 200 });
 	expect(await send(`DELETE ${path}`, { token: owner.token })).toMatchObject({ status: 404 });
 	await until(async () => (await send("GET /api/users/me", { token: phone.token })).status === 401, 5_000);
@@ -178,10 +201,17 @@ test("who is suspended is out, and back in once resumed", async () => {
 	const refused = await send("POST /api/auth/refresh", { body: { refresh_token: member.refreshToken } });
 	expect([401, 403]).toContain(refused.status);
 	const { username, password } = member;
-	expect(await send("POST /api/auth/login", { body: { username, password } })).toMatchObject({ status: 403, body: { code: "USER_SUSPENDED" } });
-	expect(await send("POST /api/auth/login", { body: { username, password: "guess-guess" } })).toMatchObject({ status: 401 });
+	expect(await send("POST /api/auth/login", { body: { username, password } })).toMatchObject({
+		status: 403,
+		body: { code: "USER_SUSPENDED" },
+	});
+	expect(await send("POST /api/auth/login", { body: { username, password: "guess-guess" } })).toMatchObject({
+		status: 401,
+	});
 
-	expect(await send(`POST /api/users/${member.user_id}/resume`, { token: adminToken })).toMatchObject({ body: { status: "active" } });
+	expect(await send(`POST /api/users/${member.user_id}/resume`, { token: adminToken })).toMatchObject({
+		body: { status: "active" },
+	});
 	await until(async () => (await send("POST /api/auth/login", { body: { username, password } })).status === 200, 5_000);
 	expect(await send("GET /api/users/me", { token: member.token })).toMatchObject({ status: 401 });
 });

@@ -12,7 +12,7 @@ const guarded: ServiceSchema = {
 		open: { auth: "public", handler: () => "open" },
 		mine: { auth: "user", cache: true, params: { $$strict: true }, handler: () => "mine" },
 		all: { auth: "admin", handler: () => "all" },
-		inner: { auth: "internal", handler: () => "inner" },
+		inner: { auth: "internal", visibility: "published", handler: () => "inner" },
 		usurp: {
 			auth: "public",
 			handler(ctx) {
@@ -33,58 +33,71 @@ const guarded: ServiceSchema = {
 		slow: { auth: "public", handler: () => new Promise((resolve) => setTimeout(resolve, 1_000, "done")) },
 		timeouts: {
 			auth: "public",
-			async handler(ctx) {
+			async handler(ctx): Promise<object> {
 				return { own: ctx.options.timeout, nested: await ctx.call("guarded.timeout") };
 			},
 		},
-		timeout: { auth: "public", handler: (ctx) => ctx.options.timeout },
+		timeout: { auth: "public", handler: (ctx): unknown => ctx.options.timeout },
 	},
 };
 
-const broker = new ServiceBroker({ ...brokerOptions(), logger: false });
+const node = (nodeID: string) =>
+	new ServiceBroker({ ...brokerOptions(), nodeID, namespace: "authorization", transporter: "Fake", logger: false });
+const broker = node("here");
+const elsewhere = node("elsewhere");
 beforeAll(async () => {
 	broker.createService(guarded);
-	await broker.start();
+	elsewhere.createService({ ...guarded, name: "remote" });
+	elsewhere.createService({ name: "guarded", actions: { usurp: guarded.actions?.["usurp"] as never } });
+	await Promise.all([broker.start(), elsewhere.start()]);
+	await broker.waitForServices("remote");
 });
-afterAll(() => broker.stop());
+afterAll(() => Promise.all([broker.stop(), elsewhere.stop()]));
 
 const anonymous = {};
-test.each([
-	["open", anonymous, "open"],
-	["mine", anonymous, "UNAUTHENTICATED"],
-	["mine", user, "mine"],
-	["mine", anonymous, "UNAUTHENTICATED"],
-	["all", anonymous, "UNAUTHENTICATED"],
-	["all", user, "FORBIDDEN"],
-	["all", admin, "all"],
-	["inner", anonymous, "inner"],
-] as const)("guarded.%s called with %j gives %s", async (action, { meta }: { meta?: Meta }, outcome) => {
-	const result = await broker.call(`guarded.${action}`, {}, { ...(meta && { meta: { ...meta } }) }).catch((error) => error.type);
-	expect(result).toBe(outcome);
+test.each([["guarded"], ["remote"]])("%s: who may call is checked where the action runs", async (service) => {
+	const outcome = (action: string, { meta }: { readonly meta?: Meta }) =>
+		broker.call(`${service}.${action}`, {}, { ...(meta && { meta: { ...meta } }) }).catch((error) => error.type);
+	expect(await outcome("open", anonymous)).toBe("open");
+	expect(await outcome("mine", anonymous)).toBe("UNAUTHENTICATED");
+	expect(await outcome("mine", user)).toBe("mine");
+	// The answer is in the cache by now.
+	expect(await outcome("mine", anonymous)).toBe("UNAUTHENTICATED");
+	expect(await outcome("all", anonymous)).toBe("UNAUTHENTICATED");
+	expect(await outcome("all", user)).toBe("FORBIDDEN");
+	expect(await outcome("all", admin)).toBe("all");
+	expect(await outcome("inner", anonymous)).toBe("inner");
 });
 
 test("who may not call is told nothing of what is wrong with the parameters", async () => {
 	await expect(broker.call("guarded.mine", { bad: 1 })).rejects.toMatchObject({ code: 401 });
 });
 
-test.each([
+test.each<[string, unknown]>([
 	["no access", { handler: () => 1 }],
 	["an unknown access", { auth: "everybody", handler: () => 1 }],
 	["a bare function", () => 1],
 ])("a service with an action of %s is not loaded", (_what, action) => {
-	expect(() => broker.createService({ name: "open-door", actions: { go: action as never } })).toThrow("open-door.go must declare");
+	expect(() => broker.createService({ name: "open-door", actions: { go: action as never } })).toThrow(
+		"open-door.go must declare",
+	);
 	expect(broker.getLocalService("open-door")).toBeUndefined();
 });
 
 test("an action that is only for services is not published to gateways, whatever it says", () => {
-	broker.createService({ name: "told", actions: { go: { auth: "internal", visibility: "published", handler: () => 1 } } });
-	const visibility = (name: string) => broker.registry.getActionList({}).find((item) => item.name === name)?.action?.visibility;
+	const visibility = (name: string) =>
+		broker.registry.getActionList({}).find((item) => item.name === name)?.action?.visibility;
 	expect([visibility("guarded.inner"), visibility("guarded.open")]).toEqual(["public", undefined]);
 });
 
-test("no callee changes who its caller takes for the user", async () => {
+test("a gateway learns from other nodes who may call their actions", () => {
+	const { action } = broker.registry.getActionEndpoints("remote.inner")?.next(null as never) ?? {};
+	expect(action).toMatchObject({ auth: "internal", visibility: "public" });
+});
+
+test.each(["guarded", "remote"])("%s: no callee changes who its caller takes for the user", async (service) => {
 	const deadline = Date.now() + 10_000;
-	const meta = await broker.call("guarded.trust", {}, { meta: { ...user.meta, deadline } });
+	const meta = await broker.call(`${service}.trust`, {}, { meta: { ...user.meta, deadline } });
 	expect(meta).toEqual({ ...user.meta, deadline });
 });
 
@@ -96,10 +109,18 @@ test("a call past its deadline is not begun", async () => {
 });
 
 test("a call takes no longer than what is left, and one within it less", async () => {
-	const { own, nested } = await broker.call<{ own: number; nested: number }, object>("guarded.timeouts", {}, { meta: { deadline: Date.now() + 2_000 } });
+	const { own, nested } = await broker.call<{ own: number; nested: number }, object>(
+		"guarded.timeouts",
+		{},
+		{ meta: { deadline: Date.now() + 2_000 } },
+	);
 	expect(own).toBeGreaterThan(1_900);
 	expect(own).toBeLessThanOrEqual(2_000);
 	expect(nested).toBeLessThanOrEqual(own);
-	await expect(broker.call("guarded.slow", {}, { meta: { deadline: Date.now() + 100 } })).rejects.toMatchObject({ type: "REQUEST_TIMEOUT" });
-	await expect(broker.call("guarded.slow", {}, { timeout: 50, meta: { deadline: Date.now() + 5_000 } })).rejects.toMatchObject({ type: "REQUEST_TIMEOUT" });
+	await expect(broker.call("guarded.slow", {}, { meta: { deadline: Date.now() + 100 } })).rejects.toMatchObject({
+		type: "REQUEST_TIMEOUT",
+	});
+	await expect(
+		broker.call("guarded.slow", {}, { timeout: 50, meta: { deadline: Date.now() + 5_000 } }),
+	).rejects.toMatchObject({ type: "REQUEST_TIMEOUT" });
 });

@@ -15,7 +15,10 @@ const create = (username: string, user_id = newId()) =>
 	call(node.broker, "users.create", { user_id, username, email: `${username}@example.com` });
 const as = ({ user_id, username }: User) => ({ meta: { user: { ...person(username).meta.user, user_id, username } } });
 const events = (user_id: string) =>
-	node.dbs.users.query("SELECT type, aggregate_seq::int, data, correlation_id FROM outbox WHERE aggregate_id = $1 ORDER BY position", [user_id]);
+	node.dbs.users.query(
+		"SELECT type, aggregate_seq::int, data, correlation_id FROM outbox WHERE aggregate_id = $1 ORDER BY position",
+		[user_id],
+	);
 
 test("a user is an active trader, told by one event", async () => {
 	const user = await create("ann");
@@ -55,7 +58,9 @@ test("a profile is seen by its owner and by admins alone", async () => {
 	expect(await call(node.broker, "users.get", { user_id }, admin)).toEqual(owner);
 	await expect(call(node.broker, "users.get", { user_id }, as(stranger))).rejects.toMatchObject({ code: 404 });
 	await expect(call(node.broker, "users.get", { user_id: newId() }, admin)).rejects.toMatchObject({ code: 404 });
-	await expect(call(node.broker, "users.update", { user_id, email: "x@example.com" }, as(stranger))).rejects.toMatchObject({ code: 404 });
+	await expect(
+		call(node.broker, "users.update", { user_id, email: "x@example.com" }, as(stranger)),
+	).rejects.toMatchObject({ code: 404 });
 });
 
 test("a change is told by one event, no change by none", async () => {
@@ -73,14 +78,21 @@ test("a change is told by one event, no change by none", async () => {
 test("one's own name can be written in another case, somebody else's cannot be had", async () => {
 	const [user, other] = await Promise.all([create("lower"), create("other")]);
 	const { user_id } = user;
-	expect(await call(node.broker, "users.update", { user_id, username: "LOWER" }, as(user))).toMatchObject({ username: "LOWER" });
-	await expect(call(node.broker, "users.update", { user_id, username: "OTHER" }, as(user))).rejects.toMatchObject({ type: "USERNAME_TAKEN" });
-	await expect(call(node.broker, "users.update", { user_id, email: other.email.toUpperCase() }, as(user))).rejects.toMatchObject({ type: "EMAIL_TAKEN" });
+	expect(await call(node.broker, "users.update", { user_id, username: "LOWER" }, as(user))).toMatchObject({
+		username: "LOWER",
+	});
+	await expect(call(node.broker, "users.update", { user_id, username: "OTHER" }, as(user))).rejects.toMatchObject({
+		type: "USERNAME_TAKEN",
+	});
+	await expect(
+		call(node.broker, "users.update", { user_id, email: other.email.toUpperCase() }, as(user)),
+	).rejects.toMatchObject({ type: "EMAIL_TAKEN" });
 });
 
 test("suspending and resuming take effect once however often they are asked for", async () => {
 	const { user_id } = await create("on-off");
-	for (const action of ["users.suspend", "users.suspend", "users.resume", "users.resume"] as const) await call(node.broker, action, { user_id }, admin);
+	for (const action of ["users.suspend", "users.suspend", "users.resume", "users.resume"] as const)
+		await call(node.broker, action, { user_id }, admin);
 	const told = await events(user_id);
 	expect(told.map((event) => (event["data"] as User).status)).toEqual(["active", "suspended", "active"]);
 	await expect(call(node.broker, "users.suspend", { user_id: newId() }, admin)).rejects.toMatchObject({ code: 404 });
@@ -105,12 +117,17 @@ test("users are listed by pages, each once", async () => {
 	expect(seen).toEqual(all.map((row) => row.user_id));
 });
 
-test.each([["not-base64!"], [Buffer.from("x' OR 1=1").toString("base64url")]])("a cursor that no list gave is refused: %s", async (cursor) => {
-	await expect(call(node.broker, "users.list", { cursor }, admin)).rejects.toMatchObject({ code: 422 });
-});
+test.each([["not-base64!"], [Buffer.from("x' OR 1=1").toString("base64url")]])(
+	"a cursor that no list gave is refused: %s",
+	async (cursor) => {
+		await expect(call(node.broker, "users.list", { cursor }, admin)).rejects.toMatchObject({ code: 422 });
+	},
+);
 
 test("no more users are added than the setting allows, however many come at once", async () => {
-	const [{ count } = { count: 0 }] = await node.dbs.users.query<{ count: number }>("SELECT count(*)::int AS count FROM users");
+	const [{ count } = { count: 0 }] = await node.dbs.users.query<{ count: number }>(
+		"SELECT count(*)::int AS count FROM users",
+	);
 	await call(node.broker, "config.set", { key: "users.max_users", value: count + 2, expected_version: 0 }, admin);
 	const results = await Promise.allSettled(Array.from({ length: 10 }, (_, i) => create(`last-${i}`)));
 	expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(2);

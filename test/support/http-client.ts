@@ -26,7 +26,7 @@ export function httpClient(baseUrl: string): Send {
 				...(body !== undefined && { "Content-Type": "application/json" }),
 				...headers,
 			},
-			...(body !== undefined && { body: raw ? (body as BodyInit) : JSON.stringify(body) }),
+			...(body !== undefined && { body: raw ? (body as NonNullable<RequestInit["body"]>) : JSON.stringify(body) }),
 		});
 		const text = await response.text();
 		return { status: response.status, headers: response.headers, body: text ? JSON.parse(text) : {} };

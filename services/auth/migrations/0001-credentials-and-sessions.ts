@@ -19,7 +19,7 @@ const CREDENTIALS = `
 		created_at timestamptz NOT NULL DEFAULT now()
 	)`;
 
-/** A session is a family of refresh tokens; only the token of its \`generation\` is good, an older one betrays a thief. */
+/** A session is a family of refresh tokens. Only that of its `generation` is good; an older one betrays a thief. */
 const SESSIONS = `
 	CREATE TABLE sessions (
 		session_id uuid PRIMARY KEY,

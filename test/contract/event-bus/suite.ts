@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Envelope } from "../../../contracts/events.ts";
 import { openDb } from "../../../lib/db.ts";
 import { tooEarly } from "../../../lib/event-bus/consumer.ts";
@@ -180,7 +181,7 @@ export function describeEventBus(connect: () => Transport): void {
 		await sink.has(3);
 		await first.stop();
 		await source.tell(["a"], 3);
-		await new Promise((done) => setTimeout(done, 300));
+		await delay(300);
 		expect(await sink.seen()).toHaveLength(3);
 		sink.start(transport);
 		await sink.has(6);

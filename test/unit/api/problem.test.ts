@@ -10,16 +10,34 @@ test.each([
 	["a refusal", refuse("INSUFFICIENT_FUNDS"), write, 403, "INSUFFICIENT_FUNDS"],
 	["a service that is not there", new Errors.ServiceNotFoundError(at), write, 503, "SERVICE_UNAVAILABLE"],
 	["a service whose circuit is open", new Errors.ServiceNotAvailableError(at), write, 503, "SERVICE_UNAVAILABLE"],
-	["moleculer-web's word for it", new Errors.MoleculerError("Service unavailable", 503), write, 503, "SERVICE_UNAVAILABLE"],
+	[
+		"moleculer-web's word for it",
+		new Errors.MoleculerError("Service unavailable", 503),
+		write,
+		503,
+		"SERVICE_UNAVAILABLE",
+	],
 	["a full queue", new Errors.QueueIsFullError(at), write, 503, "SERVICE_UNAVAILABLE"],
 	["our own word for a full queue", refuse("CAPACITY_EXCEEDED"), write, 503, "CAPACITY_EXCEEDED"],
 	["a write that timed out", new Errors.RequestTimeoutError(at), write, 504, "OUTCOME_UNKNOWN"],
 	["a write whose node went away", new Errors.RequestRejectedError(at), write, 504, "OUTCOME_UNKNOWN"],
 	["a write past its deadline", refuse("DEADLINE_EXCEEDED"), write, 504, "OUTCOME_UNKNOWN"],
 	["a read that timed out", new Errors.RequestTimeoutError(at), read, 504, "DEADLINE_EXCEEDED"],
-	["an address that cannot be decoded", new Errors.MoleculerError("Failed to decode", 400), read, 400, "MALFORMED_REQUEST"],
-	["any other error", new Error("relation \"orders\" does not exist"), write, 500, "INTERNAL_ERROR"],
-	["an error of Moleculer's that is none of ours", new Errors.MaxCallLevelError({ level: 9 }), read, 500, "INTERNAL_ERROR"],
+	[
+		"an address that cannot be decoded",
+		new Errors.MoleculerError("Failed to decode", 400),
+		read,
+		400,
+		"MALFORMED_REQUEST",
+	],
+	["any other error", new Error('relation "orders" does not exist'), write, 500, "INTERNAL_ERROR"],
+	[
+		"an error of Moleculer's that is none of ours",
+		new Errors.MaxCallLevelError({ level: 9 }),
+		read,
+		500,
+		"INTERNAL_ERROR",
+	],
 	["an unknown code", new Errors.MoleculerClientError("x", 418, "TEAPOT"), read, 500, "INTERNAL_ERROR"],
 	["something thrown that is no error", "oops", read, 500, "INTERNAL_ERROR"],
 ])("%s is answered with its status and code", (_what, error, asked, status, code) => {
@@ -39,7 +57,8 @@ test("no problem tells what only we should know", () => {
 	expect(told).not.toMatch(/SELECT|srv|node-1|orders\.place|stack/);
 });
 
-const invalid = (...errors: object[]) => new Errors.ValidationError("Parameters validation error!", "VALIDATION_ERROR", errors);
+const invalid = (...errors: object[]) =>
+	new Errors.ValidationError("Parameters validation error!", "VALIDATION_ERROR", errors);
 
 test("each field that is wrong is told by a pointer and a code", () => {
 	const error = invalid(
@@ -60,13 +79,23 @@ test("each field that is wrong is told by a pointer and a code", () => {
 });
 
 test("unknown fields alone are a problem of their own", () => {
-	expect(problemOf(invalid({ type: "objectStrict", actual: "balance" }), write)).toMatchObject({ status: 422, code: "UNKNOWN_FIELD" });
-	expect(problemOf(refuseFields([{ pointer: "/a", code: "UNKNOWN_FIELD", message: "" }]), write).code).toBe("UNKNOWN_FIELD");
+	expect(problemOf(invalid({ type: "objectStrict", actual: "balance" }), write)).toMatchObject({
+		status: 422,
+		code: "UNKNOWN_FIELD",
+	});
+	expect(problemOf(refuseFields([{ pointer: "/a", code: "UNKNOWN_FIELD", message: "" }]), write).code).toBe(
+		"UNKNOWN_FIELD",
+	);
 });
 
 test("an address that names nothing that could be is not found", () => {
-	expect(problemOf(invalid({ type: "uuid", field: "order_id" }), write)).toMatchObject({ status: 404, code: "NOT_FOUND" });
-	expect(problemOf(invalid({ type: "uuid", field: "order_id" }, { type: "required", field: "status" }), write).status).toBe(422);
+	expect(problemOf(invalid({ type: "uuid", field: "order_id" }), write)).toMatchObject({
+		status: 404,
+		code: "NOT_FOUND",
+	});
+	expect(
+		problemOf(invalid({ type: "uuid", field: "order_id" }, { type: "required", field: "status" }), write).status,
+	).toBe(422);
 });
 
 test("the body of a problem is that of RFC 9457, with our members", () => {

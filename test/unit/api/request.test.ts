@@ -6,7 +6,10 @@ import { parametersOf, requestIdOf } from "../../../services/api/request.ts";
 const place = endpoint("POST", "/api/orders", "orders.place", { body: true });
 const list = endpoint("GET", "/api/orders", "orders.list", { query: { limit: "integer", symbol: "text" } });
 const update = endpoint("PUT", "/api/users/:user_id", "users.update", { body: true });
-const deposit = endpoint("POST", "/d", "trading.deposit", { body: true, headers: { "idempotency-key": "idempotency_key" } });
+const deposit = endpoint("POST", "/d", "trading.deposit", {
+	body: true,
+	headers: { "idempotency-key": "idempotency_key" },
+});
 const logout = endpoint("POST", "/api/auth/logout", "auth.logout");
 
 interface Given {
@@ -18,13 +21,17 @@ interface Given {
 
 function ask(to: Endpoint, { body, headers = {}, path = {}, query = "" }: Given) {
 	const stream = new PassThrough();
-	const type = body === undefined ? {} : { "content-type": "application/json", "content-length": `${Buffer.byteLength(body)}` };
+	const type =
+		body === undefined ? {} : { "content-type": "application/json", "content-length": `${Buffer.byteLength(body)}` };
 	const request = Object.assign(stream, { headers: { ...type, ...headers } }) as unknown as IncomingMessage;
 	stream.end(body);
 	return parametersOf(to, request, path, new URLSearchParams(query));
 }
 
-const field = (pointer: string, code: string) => ({ code: 422, data: { errors: [expect.objectContaining({ pointer, code })] } });
+const field = (pointer: string, code: string) => ({
+	code: 422,
+	data: { errors: [expect.objectContaining({ pointer, code })] },
+});
 
 test("parameters come from path, query, headers and body", async () => {
 	expect(await ask(update, { path: { user_id: "u" }, body: '{"email":"e"}' })).toEqual({ user_id: "u", email: "e" });
@@ -38,8 +45,20 @@ test("parameters come from path, query, headers and body", async () => {
 });
 
 test.each([
-	["a body that names what the path gives", update, { path: { user_id: "u" }, body: '{"user_id":"v"}' }, "/user_id", "UNKNOWN_FIELD"],
-	["a body that names what a header gives", deposit, { body: '{"idempotency_key":"v"}', headers: { "idempotency-key": "k" } }, "/idempotency_key", "UNKNOWN_FIELD"],
+	[
+		"a body that names what the path gives",
+		update,
+		{ path: { user_id: "u" }, body: '{"user_id":"v"}' },
+		"/user_id",
+		"UNKNOWN_FIELD",
+	],
+	[
+		"a body that names what a header gives",
+		deposit,
+		{ body: '{"idempotency_key":"v"}', headers: { "idempotency-key": "k" } },
+		"/idempotency_key",
+		"UNKNOWN_FIELD",
+	],
 	["a body where none is due", logout, { body: '{"all":true}' }, "/all", "UNKNOWN_FIELD"],
 	["a query beside a body", place, { body: "{}", query: "side=buy" }, "/side", "UNKNOWN_FIELD"],
 	["an unknown query parameter", list, { query: "sort=price" }, "/sort", "UNKNOWN_FIELD"],
@@ -57,28 +76,52 @@ test.each([
 
 test.each([
 	["no body", {}, 400, "MALFORMED_REQUEST"],
-	["another content type", { body: "a=1", headers: { "content-type": "application/x-www-form-urlencoded" } }, 415, "UNSUPPORTED_MEDIA_TYPE"],
+	[
+		"another content type",
+		{ body: "a=1", headers: { "content-type": "application/x-www-form-urlencoded" } },
+		415,
+		"UNSUPPORTED_MEDIA_TYPE",
+	],
 	["no content type", { body: "{}", headers: { "content-type": "" } }, 415, "UNSUPPORTED_MEDIA_TYPE"],
-	["another charset", { body: "{}", headers: { "content-type": "application/json; charset=latin1" } }, 415, "UNSUPPORTED_MEDIA_TYPE"],
+	[
+		"another charset",
+		{ body: "{}", headers: { "content-type": "application/json; charset=latin1" } },
+		415,
+		"UNSUPPORTED_MEDIA_TYPE",
+	],
 	["a compressed body", { body: "{}", headers: { "content-encoding": "gzip" } }, 415, "UNSUPPORTED_MEDIA_TYPE"],
 	["a body over 16 KB", { body: `{"a":"${"x".repeat(16 * 1024)}"}` }, 413, "BODY_TOO_LARGE"],
-	["a body over 16 KB of unknown length", { body: `{"a":"${"x".repeat(16 * 1024)}"}`, headers: { "content-length": "", "transfer-encoding": "chunked" } }, 413, "BODY_TOO_LARGE"],
+	[
+		"a body over 16 KB of unknown length",
+		{ body: `{"a":"${"x".repeat(16 * 1024)}"}`, headers: { "content-length": "", "transfer-encoding": "chunked" } },
+		413,
+		"BODY_TOO_LARGE",
+	],
 ] as const)("%s is refused", async (_what, given: Given, code, type) => {
 	await expect(ask(place, given)).rejects.toMatchObject({ code, type });
 });
 
 test("a path that no text can be at leads nowhere", async () => {
-	await expect(ask(update, { path: { user_id: "a\0" }, body: "{}" })).rejects.toMatchObject({ code: 404, type: "NOT_FOUND" });
+	await expect(ask(update, { path: { user_id: "a\0" }, body: "{}" })).rejects.toMatchObject({
+		code: 404,
+		type: "NOT_FOUND",
+	});
 });
 
 test("a charset of UTF-8 may be named", async () => {
 	expect(await ask(place, { body: "{}", headers: { "content-type": 'application/json;charset="UTF-8"' } })).toEqual({});
 });
 
-test.each([["abc-1_2.3", "abc-1_2.3"], ["x".repeat(64), "x".repeat(64)]])("the request id %s is kept", (given, id) => {
+test.each([
+	["abc-1_2.3", "abc-1_2.3"],
+	["x".repeat(64), "x".repeat(64)],
+])("the request id %s is kept", (given, id) => {
 	expect(requestIdOf(given)).toBe(id);
 });
 
-test.each([[undefined], [""], ["x".repeat(65)], ["a b"], ["a\r\nb"], ["ä"], [["a", "b"]]])("the request id %j is replaced", (given) => {
-	expect(requestIdOf(given)).toMatch(/^[0-9a-f-]{36}$/);
-});
+test.each([[undefined], [""], ["x".repeat(65)], ["a b"], ["a\r\nb"], ["ä"], [["a", "b"]]])(
+	"the request id %j is replaced",
+	(given) => {
+		expect(requestIdOf(given)).toMatch(/^[0-9a-f-]{36}$/);
+	},
+);

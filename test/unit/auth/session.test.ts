@@ -14,7 +14,11 @@ const session = (over: Partial<SessionState> = {}): SessionState => ({
 });
 
 test("the good token is traded for the next, and the session lives on", () => {
-	expect(refreshed(session(), 3, after(HOUR_MS))).toEqual({ ok: true, generation: 4, expiresAt: after(HOUR_MS + SESSION_IDLE_MS) });
+	expect(refreshed(session(), 3, after(HOUR_MS))).toEqual({
+		ok: true,
+		generation: 4,
+		expiresAt: after(HOUR_MS + SESSION_IDLE_MS),
+	});
 });
 
 test("no use makes a session older than 30 days", () => {
