@@ -25,7 +25,13 @@ export interface Services {
 
 /** Every event on the bus, by its type. */
 export interface Events
-	extends AuthEvents, ConfigEvents, DataEvents, OrdersEvents, RiskEvents, TradingEvents, UsersEvents {}
+	extends AuthEvents,
+		ConfigEvents,
+		DataEvents,
+		OrdersEvents,
+		RiskEvents,
+		TradingEvents,
+		UsersEvents {}
 
 /** An event as it arrives: `type` tells which `data` it carries. */
 export type AnyEvent = { [E in keyof Events]: Envelope<E, Events[E]> }[keyof Events];

@@ -3,14 +3,7 @@ import type { Decimal, Page, PageQuery, Timestamp } from "./common.ts";
 export type Side = "buy" | "sell";
 export type OrderType = "limit" | "market";
 export type TimeInForce = "gtc" | "ioc";
-export type OrderStatus =
-	| "pending"
-	| "open"
-	| "partially_filled"
-	| "filled"
-	| "canceled"
-	| "expired"
-	| "rejected";
+export type OrderStatus = "pending" | "open" | "partially_filled" | "filled" | "canceled" | "expired" | "rejected";
 
 /** Why an order was turned away; the gateway answers with it as the problem's `code`. */
 export type RejectCode =

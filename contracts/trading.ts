@@ -115,7 +115,11 @@ export interface TradingApi {
 	close(params: { readonly order: SubmitOrder; readonly status: "canceled" | "expired" }): ExecutionReport;
 	report(params: { readonly order_id: string }): ExecutionReport | null;
 	/** Why the order would be rejected now, or null; what it takes of the asset and what is available. */
-	rehearse(params: SubmitOrder): { readonly code: RejectCode | null; readonly required: Decimal; readonly available: Decimal };
+	rehearse(params: SubmitOrder): {
+		readonly code: RejectCode | null;
+		readonly required: Decimal;
+		readonly available: Decimal;
+	};
 	balances(): readonly Balance[];
 	fills(params: PageQuery & { readonly order_id?: string }): Page<Fill>;
 	ledger(params: PageQuery & { readonly asset?: string }): Page<Posting>;

@@ -1,4 +1,11 @@
-import { DatabaseError, ConnectionError, ConnectionAcquireTimeoutError, QueryTypes, Sequelize, type Transaction } from "sequelize";
+import {
+	ConnectionAcquireTimeoutError,
+	ConnectionError,
+	DatabaseError,
+	QueryTypes,
+	Sequelize,
+	type Transaction,
+} from "sequelize";
 import { refuse } from "./refuse.ts";
 
 /** A value that a statement's `$1` can stand for; arrays go to PostgreSQL as arrays. */
@@ -72,7 +79,7 @@ export function openDb(url: string, options: DbOptions): Db {
 		return sequelize.transaction((transaction) =>
 			work({
 				query: (sql, bind = []) => run(sql, bind, transaction),
-				afterCommit: (done) => void transaction.afterCommit(done),
+				afterCommit: (done) => transaction.afterCommit(done),
 				transaction,
 			}),
 		);

@@ -1,6 +1,6 @@
 import { pathToFileURL } from "node:url";
 import { Umzug, type UmzugStorage } from "umzug";
-import { openDb, type Db, type Tx } from "./db.ts";
+import { type Db, openDb, type Tx } from "./db.ts";
 
 /** What a file `services/<name>/migrations/NNNN-what.ts` exports. */
 export interface Migration {

@@ -23,12 +23,19 @@ export function positionOf(query: { readonly limit?: number; readonly cursor?: s
 	if (query.cursor === undefined) return { limit, after: null };
 	const after = Buffer.from(query.cursor, "base64url").toString();
 	if (!pattern.test(after) || cursorOf(after) !== query.cursor)
-		throw refuseFields([{ pointer: "/cursor", code: "INVALID_CURSOR", message: "The cursor is not one that a list gave" }]);
+		throw refuseFields([
+			{ pointer: "/cursor", code: "INVALID_CURSOR", message: "The cursor is not one that a list gave" },
+		]);
 	return { limit, after };
 }
 
 /** A page of `rows`, read with `limit + 1` so that one more tells of a next page. */
-export function pageOf<Row, T>(rows: readonly Row[], limit: number, keyOf: (row: Row) => string, show: (row: Row) => T): Page<T> {
+export function pageOf<Row, T>(
+	rows: readonly Row[],
+	limit: number,
+	keyOf: (row: Row) => string,
+	show: (row: Row) => T,
+): Page<T> {
 	const shown = rows.slice(0, limit);
 	const last = shown.at(-1);
 	return {

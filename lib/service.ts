@@ -60,7 +60,10 @@ export type Consumes<This> = { [E in keyof Events]?: EventHandler<This, E> } & {
 	"*"?: (this: This, tx: Tx, events: readonly AnyEvent[]) => Promise<void>;
 };
 
-type Lifecycle<This> = Pick<ServiceSchema<unknown, unknown, unknown, This>, "hooks" | "created" | "started" | "stopped"> & {
+type Lifecycle<This> = Pick<
+	ServiceSchema<unknown, unknown, unknown, This>,
+	"hooks" | "created" | "started" | "stopped"
+> & {
 	/** Runs on the merged schema before the service is made: the place for live objects, which a merge would copy. */
 	merged?: (this: void, schema: Record<string, unknown>) => void;
 };
@@ -83,10 +86,7 @@ export interface TypedService<
 /** A mixin that must implement every method it promises to add. */
 export function mixin<Methods extends object, Vars = {}, Settings = {}>(
 	schema: Lifecycle<Service<Settings & ServiceSettingSchema> & Methods & Vars> &
-		Omit<
-			Partial<ServiceSchema>,
-			"methods" | "settings" | "hooks" | "created" | "started" | "stopped"
-		> & {
+		Omit<Partial<ServiceSchema>, "methods" | "settings" | "hooks" | "created" | "started" | "stopped"> & {
 			settings?: Settings;
 			methods: Methods & ThisType<Service<Settings & ServiceSettingSchema> & Methods & Vars>;
 		},

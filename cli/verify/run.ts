@@ -55,7 +55,10 @@ export async function verify(
 
 /** One line per invariant, and one more for each of its first offences. */
 export function showFinding({ id, says, offences }: Finding): string {
-	const lines = [`  ${offences.length === 0 ? "✓" : "✗"} ${id.padEnd(4)} ${says}`, ...offences.slice(0, MAX_SHOWN).map(indent)];
+	const lines = [
+		`  ${offences.length === 0 ? "✓" : "✗"} ${id.padEnd(4)} ${says}`,
+		...offences.slice(0, MAX_SHOWN).map(indent),
+	];
 	if (offences.length > MAX_SHOWN) lines.push(indent(`and ${offences.length - MAX_SHOWN} more`));
 	return lines.join("\n");
 }

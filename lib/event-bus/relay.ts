@@ -37,13 +37,14 @@ export function startRelay({ db, source, transport, logger }: RelayOptions): Rel
 	let kicked = false;
 	let rouse = () => {};
 	let checkAt = 0;
+	let stopAt = Number.POSITIVE_INFINITY;
 	const running = run();
 
 	async function run(): Promise<void> {
 		for (let failures = 0; !stopping.signal.aborted; ) {
 			try {
 				await nextOccasion();
-				await drain(Number.POSITIVE_INFINITY);
+				await drain();
 				failures = 0;
 			} catch (error) {
 				failures += 1;
@@ -51,7 +52,7 @@ export function startRelay({ db, source, transport, logger }: RelayOptions): Rel
 				await pause(backoffMs(failures), stopping.signal);
 			}
 		}
-		await drain(Date.now() + DRAIN_LIMIT_MS).catch(() => {}); // they stay in the outbox
+		await drain().catch(() => {}); // they stay in the outbox
 	}
 
 	/** Resolves when there may be something to publish, or the receipt is due to be checked. */
@@ -71,8 +72,8 @@ export function startRelay({ db, source, transport, logger }: RelayOptions): Rel
 		});
 	}
 
-	async function drain(deadline: number): Promise<void> {
-		while ((await round()) === BATCH && Date.now() < deadline);
+	async function drain(): Promise<void> {
+		while ((await round()) === BATCH && Date.now() < stopAt);
 		checkAt = Date.now() + RECEIPT_CHECK_MS;
 	}
 
@@ -106,6 +107,7 @@ export function startRelay({ db, source, transport, logger }: RelayOptions): Rel
 			rouse();
 		},
 		async stop() {
+			stopAt = Date.now() + DRAIN_LIMIT_MS;
 			stopping.abort();
 			rouse();
 			await running;

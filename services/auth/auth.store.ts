@@ -43,7 +43,7 @@ const SIGNING_KEY_LOCK = 7_031_003;
 const REVOCATION_OVERLAP = "interval '15 seconds'";
 
 /** Ended sessions go once no access token of theirs can be alive, and then some for whoever looks into a theft. */
-const ENDED_SESSION_RETENTION = "interval '1 day'";
+const FORGOTTEN = "now() - interval '1 day'";
 const MAX_SWEPT_SESSIONS = 1000;
 
 export async function insertCredential(db: Db, userId: string, passwordHash: string): Promise<void> {
@@ -87,7 +87,8 @@ export async function insertSession(
 	idleMs: number,
 ): Promise<void> {
 	await tx.query(
-		`INSERT INTO sessions (session_id, user_id, ip, user_agent, generation, event_seq, created_at, last_used_at, expires_at)
+		`INSERT INTO sessions
+			(session_id, user_id, ip, user_agent, generation, event_seq, created_at, last_used_at, expires_at)
 		VALUES ($1, $2, $3, $4, 1, 1, now(), now(), now() + $5 * interval '1 millisecond')`,
 		[session.session_id, session.user_id, session.ip, session.user_agent, idleMs],
 	);
@@ -186,7 +187,7 @@ export async function listRevoked(db: Db, since: string | null): Promise<{ sessi
 export async function sweepSessions(db: Db): Promise<void> {
 	await db.query(
 		`DELETE FROM sessions WHERE session_id IN (
-			SELECT session_id FROM sessions WHERE revoked_at < now() - ${ENDED_SESSION_RETENTION} OR expires_at < now() - ${ENDED_SESSION_RETENTION}
+			SELECT session_id FROM sessions WHERE revoked_at < ${FORGOTTEN} OR expires_at < ${FORGOTTEN}
 			LIMIT ${MAX_SWEPT_SESSIONS} FOR UPDATE SKIP LOCKED
 		)`,
 	);

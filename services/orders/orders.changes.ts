@@ -4,13 +4,18 @@ import type { Tx } from "../../lib/db.ts";
 import { tooEarly } from "../../lib/event-bus/consumer.ts";
 import type { Staged } from "../../lib/event-bus/outbox.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
+import { type Applied, applyReport, type OrderEvent, type OrderRecord, reject } from "./domain/order.ts";
 import { isTerminal } from "./domain/order-state.ts";
-import { applyReport, reject, type Applied, type OrderEvent, type OrderRecord } from "./domain/order.ts";
 import { countOpen, lockBehind, updateOrders } from "./orders.store.ts";
 
 /** What is to happen to an order: a report of its execution, or its rejection before it reached a book. */
 export type Change =
-	| { readonly kind: "report"; readonly orderId: string; readonly report: ExecutionReport; readonly causationId?: string }
+	| {
+			readonly kind: "report";
+			readonly orderId: string;
+			readonly report: ExecutionReport;
+			readonly causationId?: string;
+	  }
 	| { readonly kind: "reject"; readonly orderId: string; readonly code: RejectCode };
 
 /** A rejection stands before every report. */
@@ -55,7 +60,8 @@ function applyOne(order: OrderRecord, change: Change, now: string): Applied {
 
 function whyNot(order: OrderRecord, change: Change, reason: Extract<Applied, { ok: false }>["reason"]): Error | null {
 	if (reason === "ALREADY_APPLIED") return null;
-	const what = change.kind === "reject" ? "its rejection" : `report ${change.report.report_seq} (${change.report.status})`;
+	const what =
+		change.kind === "reject" ? "its rejection" : `report ${change.report.report_seq} (${change.report.status})`;
 	if (reason === "TOO_EARLY") return tooEarly(`order ${order.order_id}: ${what} comes before its predecessor`);
 	return new Error(`order ${order.order_id} is ${order.status}: ${what} cannot follow`);
 }
@@ -68,6 +74,7 @@ export function toldOf(order: OrderRecord, event: OrderEvent, change?: Change): 
 
 function closings(orders: Iterable<OrderRecord>): Map<string, number> {
 	const closed = new Map<string, number>();
-	for (const order of orders) if (isTerminal(order.status)) closed.set(order.user_id, (closed.get(order.user_id) ?? 0) - 1);
+	for (const order of orders)
+		if (isTerminal(order.status)) closed.set(order.user_id, (closed.get(order.user_id) ?? 0) - 1);
 	return closed;
 }

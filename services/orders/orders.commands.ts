@@ -3,12 +3,12 @@ import type { Context } from "moleculer";
 import { v7 as newId } from "uuid";
 import type { Instrument } from "../../contracts/data.ts";
 import type { Meta } from "../../contracts/index.ts";
-import type { CancelResult, DryRun, Order, OrderStatus, PlaceOrder, Placement, Side } from "../../contracts/orders.ts";
+import type { CancelResult, DryRun, Order, OrderStatus, Placement, PlaceOrder, Side } from "../../contracts/orders.ts";
 import { callerOf, isAdmin } from "../../lib/caller.ts";
 import { isRefusal, refuse, refuseFields } from "../../lib/refuse.ts";
 import { call } from "../../lib/service.ts";
+import { type OrderRecord, shown } from "./domain/order.ts";
 import { isTerminal } from "./domain/order-state.ts";
-import { shown, type OrderRecord } from "./domain/order.ts";
 import { checkRequest, type OrderTerms } from "./domain/request.ts";
 import { drive, settleReport, submissionOf } from "./orders.drive.ts";
 import type { Orders } from "./orders.service.ts";
@@ -63,12 +63,22 @@ export async function cancelOrder(orders: Orders, ctx: Context<{ readonly order_
 }
 
 /** Cancels the caller's open orders, of one symbol or side when asked, each by itself. */
-export async function cancelAll(orders: Orders, ctx: Context<{ readonly symbol?: string; readonly side?: Side }, Meta>): Promise<CancelResult[]> {
+export async function cancelAll(
+	orders: Orders,
+	ctx: Context<{ readonly symbol?: string; readonly side?: Side }, Meta>,
+): Promise<CancelResult[]> {
 	const { symbol = null, side = null } = ctx.params;
-	const open = await selectOpenOrders(orders.db, { userId: callerOf(ctx).user_id, symbol, side, limit: MAX_CANCEL_ALL });
+	const open = await selectOpenOrders(orders.db, {
+		userId: callerOf(ctx).user_id,
+		symbol,
+		side,
+		limit: MAX_CANCEL_ALL,
+	});
 	const results: CancelResult[] = [];
 	for (let i = 0; i < open.length; i += CANCEL_AT_A_TIME) {
-		results.push(...(await Promise.all(open.slice(i, i + CANCEL_AT_A_TIME).map((order) => cancelOne(orders, ctx, order)))));
+		results.push(
+			...(await Promise.all(open.slice(i, i + CANCEL_AT_A_TIME).map((order) => cancelOne(orders, ctx, order)))),
+		);
 	}
 	return results;
 }
@@ -89,15 +99,23 @@ export async function setStatus(
 ): Promise<Order> {
 	const user = callerOf(ctx);
 	const { order_id: orderId, status } = ctx.params;
-	const order = isAdmin(user) ? await readAnyOrder(orders.db, orderId) : await readOrder(orders.db, user.user_id, orderId);
+	const order = isAdmin(user)
+		? await readAnyOrder(orders.db, orderId)
+		: await readOrder(orders.db, user.user_id, orderId);
 	if (!order) throw refuse("NOT_FOUND", "There is no such order");
 	if (status !== "canceled" && !isAdmin(user)) throw refuse("FORBIDDEN", "The owner of an order may only cancel it");
 	// Every other status tells of an execution, which only the market can bring about.
-	if (status !== "canceled" && status !== "expired") throw refuse("ILLEGAL_TRANSITION", `An order cannot be set to ${status}`);
+	if (status !== "canceled" && status !== "expired")
+		throw refuse("ILLEGAL_TRANSITION", `An order cannot be set to ${status}`);
 	return shown(await end(orders, ctx, order, status));
 }
 
-async function end(orders: Orders, ctx: Context<unknown, Meta>, order: OrderRecord, status: "canceled" | "expired"): Promise<OrderRecord> {
+async function end(
+	orders: Orders,
+	ctx: Context<unknown, Meta>,
+	order: OrderRecord,
+	status: "canceled" | "expired",
+): Promise<OrderRecord> {
 	if (isTerminal(order.status)) throw refuse("ILLEGAL_TRANSITION", `The order is ${order.status}`);
 	const report = await call(ctx, "trading.close", { order: submissionOf(order), status });
 	const ended = await settleReport(orders, ctx, order, report);

@@ -1,7 +1,7 @@
 import type { Context } from "moleculer";
 import type { ExecutionReport, SubmitOrder } from "../../contracts/trading.ts";
-import { call } from "../../lib/service.ts";
 import { isTooEarly } from "../../lib/event-bus/consumer.ts";
+import { call } from "../../lib/service.ts";
 import type { OrderRecord } from "./domain/order.ts";
 import type { Orders } from "./orders.service.ts";
 import { openOrdersOf, readAnyOrder } from "./orders.store.ts";
@@ -16,7 +16,12 @@ type Caller = Pick<Context, "call">;
  * by the order's id, so it does not matter how often or from where an order is driven. Gives the order as it then
  * stands: still `pending` when a step could not be finished.
  */
-export async function drive(orders: Orders, caller: Caller, order: OrderRecord, openOrders: number | null): Promise<OrderRecord> {
+export async function drive(
+	orders: Orders,
+	caller: Caller,
+	order: OrderRecord,
+	openOrders: number | null,
+): Promise<OrderRecord> {
 	if (order.status !== "pending") return order;
 	const underWay = orders.driving.get(order.order_id);
 	if (underWay) return underWay;
@@ -30,7 +35,12 @@ export async function drive(orders: Orders, caller: Caller, order: OrderRecord, 
 	return driven;
 }
 
-async function takeSteps(orders: Orders, caller: Caller, order: OrderRecord, counted: number | null): Promise<OrderRecord> {
+async function takeSteps(
+	orders: Orders,
+	caller: Caller,
+	order: OrderRecord,
+	counted: number | null,
+): Promise<OrderRecord> {
 	const submission = submissionOf(order);
 	const opts = { timeout: STEP_TIMEOUT_MS, requestID: order.correlation_id };
 	const openOrders = counted ?? (await openOrdersOf(orders.db, order.user_id));
@@ -44,7 +54,12 @@ async function takeSteps(orders: Orders, caller: Caller, order: OrderRecord, cou
 }
 
 /** Applies a report that trading has answered with; one that is ahead of the order is asked for again, whole. */
-export async function settleReport(orders: Orders, caller: Caller, order: OrderRecord, report: ExecutionReport): Promise<OrderRecord> {
+export async function settleReport(
+	orders: Orders,
+	caller: Caller,
+	order: OrderRecord,
+	report: ExecutionReport,
+): Promise<OrderRecord> {
 	const change = { kind: "report", orderId: order.order_id, report } as const;
 	await orders.writes.apply.add(change).catch(async (error) => {
 		if (!isTooEarly(error)) throw error;

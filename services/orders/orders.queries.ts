@@ -3,7 +3,7 @@ import type { Order, OrderStatus } from "../../contracts/orders.ts";
 import type { Db } from "../../lib/db.ts";
 import { pageOf, positionOf, UUID_KEY } from "../../lib/page.ts";
 import { refuse } from "../../lib/refuse.ts";
-import { shown, type OrderRecord } from "./domain/order.ts";
+import { type OrderRecord, shown } from "./domain/order.ts";
 import { readOrder, readOrderByClientId, selectOrders } from "./orders.store.ts";
 
 /** The user's order; another user's is as unknown as one that never was. */

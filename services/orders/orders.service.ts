@@ -4,13 +4,13 @@ import { callerOf } from "../../lib/caller.ts";
 import { pageRules } from "../../lib/page.ts";
 import type { TypedService } from "../../lib/service.ts";
 import { consumer } from "../../mixins/consumer.mixin.ts";
-import { database, type Database } from "../../mixins/database.mixin.ts";
-import { outbox, type Outbox } from "../../mixins/outbox.mixin.ts";
-import { settings, type Settings } from "../../mixins/settings.mixin.ts";
-import { capacityOf, type Capacity } from "./capacity.ts";
+import { type Database, database } from "../../mixins/database.mixin.ts";
+import { type Outbox, outbox } from "../../mixins/outbox.mixin.ts";
+import { type Settings, settings } from "../../mixins/settings.mixin.ts";
+import { type Capacity, capacityOf } from "./capacity.ts";
 import type { OrderRecord } from "./domain/order.ts";
 import { STATUSES } from "./domain/order-state.ts";
-import { instrumentsOf, type Instruments } from "./instruments.ts";
+import { type Instruments, instrumentsOf } from "./instruments.ts";
 import { applyChanges } from "./orders.changes.ts";
 import { cancelAll, cancelOrder, placeOrder, setStatus, validateOrder } from "./orders.commands.ts";
 import { getOrder, getOrderByClientId, listOrders } from "./orders.queries.ts";
@@ -96,7 +96,11 @@ const orders: TypedService<"orders", {}, Adds> = {
 		},
 		cancelAll: {
 			auth: "user",
-			params: { $$strict: true, symbol: { ...symbol, optional: true }, side: { type: "enum", values: SIDES, optional: true } },
+			params: {
+				$$strict: true,
+				symbol: { ...symbol, optional: true },
+				side: { type: "enum", values: SIDES, optional: true },
+			},
 			handler(ctx) {
 				return cancelAll(this, ctx);
 			},
@@ -115,7 +119,12 @@ const orders: TypedService<"orders", {}, Adds> = {
 			const results = await applyChanges(
 				this,
 				tx,
-				events.map((event) => ({ kind: "report", orderId: event.data.order_id, report: event.data, causationId: event.event_id })),
+				events.map((event) => ({
+					kind: "report",
+					orderId: event.data.order_id,
+					report: event.data,
+					causationId: event.event_id,
+				})),
 			);
 			const failed = results.find((error) => error !== null);
 			if (failed) throw failed;

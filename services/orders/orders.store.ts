@@ -13,7 +13,11 @@ export interface Draft {
 	readonly correlationId: string;
 }
 
-interface Row extends Omit<OrderRecord, "remaining_quantity" | "replaces" | "replaced_by" | "created_at" | "updated_at" | "closed_at"> {
+interface Row
+	extends Omit<
+		OrderRecord,
+		"remaining_quantity" | "replaces" | "replaced_by" | "created_at" | "updated_at" | "closed_at"
+	> {
 	readonly created_at: Date;
 	readonly updated_at: Date;
 	readonly closed_at: Date | null;
@@ -79,7 +83,10 @@ export async function insertOrders(tx: Tx, drafts: readonly Draft[]): Promise<Or
 }
 
 /** The orders that these users have placed under these client order ids, pair by pair. */
-export async function readByClientIds(tx: Tx, keys: readonly { userId: string; clientOrderId: string }[]): Promise<OrderRecord[]> {
+export async function readByClientIds(
+	tx: Tx,
+	keys: readonly { userId: string; clientOrderId: string }[],
+): Promise<OrderRecord[]> {
 	const rows = await tx.query<Row>(
 		`SELECT o.* FROM orders o JOIN unnest($1::uuid[], $2::text[]) AS k (user_id, client_order_id)
 		USING (user_id, client_order_id)`,
@@ -93,8 +100,12 @@ export async function countOpen(tx: Tx, changes: ReadonlyMap<string, number>): P
 	if (changes.size === 0) return new Map();
 	const users = [...changes.keys()].sort();
 	// A count that goes down exists, but INSERT checks the proposed row first: it proposes 0.
-	await tx.query("INSERT INTO open_orders (user_id, count) SELECT unnest($1::uuid[]), 0 ON CONFLICT DO NOTHING", [users]);
-	await tx.query("SELECT 1 FROM open_orders WHERE user_id = ANY($1::uuid[]) ORDER BY user_id FOR NO KEY UPDATE", [users]);
+	await tx.query("INSERT INTO open_orders (user_id, count) SELECT unnest($1::uuid[]), 0 ON CONFLICT DO NOTHING", [
+		users,
+	]);
+	await tx.query("SELECT 1 FROM open_orders WHERE user_id = ANY($1::uuid[]) ORDER BY user_id FOR NO KEY UPDATE", [
+		users,
+	]);
 	const rows = await tx.query<{ user_id: string; count: number }>(
 		`UPDATE open_orders o SET count = o.count + c.change FROM unnest($1::uuid[], $2::integer[]) AS c (user_id, change)
 		WHERE o.user_id = c.user_id RETURNING o.user_id, o.count`,
@@ -157,7 +168,10 @@ export async function readOrder(db: Pick<Db, "query">, userId: string, orderId: 
 
 /** The user's order under that client order id, or null. */
 export async function readOrderByClientId(db: Db, userId: string, clientOrderId: string): Promise<OrderRecord | null> {
-	const [row] = await db.query<Row>("SELECT * FROM orders WHERE user_id = $1 AND client_order_id = $2", [userId, clientOrderId]);
+	const [row] = await db.query<Row>("SELECT * FROM orders WHERE user_id = $1 AND client_order_id = $2", [
+		userId,
+		clientOrderId,
+	]);
 	return row ? recordOf(row) : null;
 }
 
@@ -188,7 +202,12 @@ export async function selectOrders(db: Db, filter: Filter): Promise<OrderRecord[
 /** A user's open orders, oldest first. */
 export async function selectOpenOrders(
 	db: Db,
-	filter: { readonly userId: string; readonly symbol: string | null; readonly side: Side | null; readonly limit: number },
+	filter: {
+		readonly userId: string;
+		readonly symbol: string | null;
+		readonly side: Side | null;
+		readonly limit: number;
+	},
 ): Promise<OrderRecord[]> {
 	const rows = await db.query<Row>(
 		`SELECT * FROM orders WHERE user_id = $1 AND closed_at IS NULL AND ($2::text IS NULL OR symbol = $2)
@@ -205,7 +224,12 @@ export interface StalePending {
 }
 
 /** Orders that have been pending for longer than `ageS` seconds, oldest first, and whether they are past `timeoutS`. */
-export async function selectStalePending(db: Db, ageS: number, timeoutS: number, limit: number): Promise<StalePending[]> {
+export async function selectStalePending(
+	db: Db,
+	ageS: number,
+	timeoutS: number,
+	limit: number,
+): Promise<StalePending[]> {
 	const rows = await db.query<Row & { timed_out: boolean }>(
 		`SELECT *, created_at < clock_timestamp() - make_interval(secs => $2) AS timed_out FROM orders
 		WHERE status = 'pending' AND created_at < clock_timestamp() - make_interval(secs => $1) ORDER BY created_at LIMIT $3`,

@@ -1,9 +1,9 @@
-import { batcher, type Batcher } from "../../lib/batch.ts";
+import { type Batcher, batcher } from "../../lib/batch.ts";
 import type { Database } from "../../mixins/database.mixin.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
-import { applyChanges, toldOf, type Change } from "./orders.changes.ts";
-import { shown, type OrderRecord } from "./domain/order.ts";
-import { countOpen, insertOrders, readByClientIds, type Draft } from "./orders.store.ts";
+import { type OrderRecord, shown } from "./domain/order.ts";
+import { applyChanges, type Change, toldOf } from "./orders.changes.ts";
+import { countOpen, type Draft, insertOrders, readByClientIds } from "./orders.store.ts";
 
 const MAX_BATCH = 256;
 const MAX_QUEUE = 10_000;
@@ -33,10 +33,16 @@ function keepAll(orders: Database & Outbox, drafts: readonly Draft[]): Promise<K
 	return orders.db.transaction(async (tx) => {
 		const fresh = await insertOrders(tx, drafts);
 		const counts = await countOpen(tx, perUser(fresh));
-		await orders.stage(tx, fresh.map((order) => toldOf(order, { type: "orders.created", aggregate_seq: 1, data: shown(order) })));
+		await orders.stage(
+			tx,
+			fresh.map((order) => toldOf(order, { type: "orders.created", aggregate_seq: 1, data: shown(order) })),
+		);
 		const openOrders = placeInCounts(fresh, counts);
 		const byId = new Map(fresh.map((order) => [order.order_id, order]));
-		const earlier = await earlierOnes(tx, drafts.filter((draft) => !byId.has(draft.orderId)));
+		const earlier = await earlierOnes(
+			tx,
+			drafts.filter((draft) => !byId.has(draft.orderId)),
+		);
 		return drafts.map((draft): Kept => {
 			const order = byId.get(draft.orderId);
 			if (order) return { order, replayed: false, openOrders: openOrders.get(order.order_id) as number };
@@ -59,7 +65,10 @@ function placeInCounts(fresh: readonly OrderRecord[], counts: ReadonlyMap<string
 	return places;
 }
 
-async function earlierOnes(tx: Parameters<typeof readByClientIds>[0], drafts: readonly Draft[]): Promise<Map<string, OrderRecord>> {
+async function earlierOnes(
+	tx: Parameters<typeof readByClientIds>[0],
+	drafts: readonly Draft[],
+): Promise<Map<string, OrderRecord>> {
 	if (drafts.length === 0) return new Map();
 	const keys = drafts.map((draft) => ({ userId: draft.userId, clientOrderId: draft.terms.client_order_id as string }));
 	const found = await readByClientIds(tx, keys);

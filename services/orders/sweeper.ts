@@ -1,7 +1,7 @@
 import { call } from "../../lib/service.ts";
 import { drive, settleReport, submissionOf } from "./orders.drive.ts";
 import type { Orders } from "./orders.service.ts";
-import { selectStalePending, type StalePending } from "./orders.store.ts";
+import { type StalePending, selectStalePending } from "./orders.store.ts";
 
 const SWEEP_EVERY_MS = 1_000;
 /** Younger orders are still being driven by the request that placed them. */

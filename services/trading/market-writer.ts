@@ -4,13 +4,15 @@ import { batcher } from "../../lib/batch.ts";
 import type { Db, Tx } from "../../lib/db.ts";
 import type { Staged } from "../../lib/event-bus/outbox.ts";
 import { refuse } from "../../lib/refuse.ts";
-import { assertSolvent, feeAccountOf, type Accounts } from "./domain/accounts.ts";
-import { addOrder, emptyBook, findOrder, ownersInReach, type Book } from "./domain/book.ts";
-import { close, closeUnknown, submit, type Execution } from "./domain/execute.ts";
-import { toLots, toTicks, type Market } from "./domain/market.ts";
+import { lockAccounts } from "./account.store.ts";
+import { type Accounts, assertSolvent, feeAccountOf } from "./domain/accounts.ts";
+import { addOrder, type Book, emptyBook, findOrder, ownersInReach } from "./domain/book.ts";
+import { close, closeUnknown, type Execution, submit } from "./domain/execute.ts";
+import { type Market, toLots, toTicks } from "./domain/market.ts";
 import type { ExecutionOrder } from "./domain/order.ts";
+import { knownOrders, loadCounters, loadWorkingOrders, saveExecution } from "./execution.store.ts";
+import { fence, takeLease } from "./market.store.ts";
 import { executionReported, reportOf, tradeExecuted } from "./trading.events.ts";
-import { fence, knownOrders, loadCounters, loadWorkingOrders, lockAccounts, saveExecution, takeLease } from "./trading.store.ts";
 
 /** What is asked of a market: execute a new order, or end one. */
 export interface MarketCommand {
@@ -96,8 +98,14 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 			const now = state.clean ? await fence(tx, market.symbol, state.epoch) : null;
 			if (!now) throw STALE_BOOK;
 			const orders = commands.map((command) => executionOrderOf(market, command.order));
-			const known = await knownOrders(tx, orders.map((order) => order.orderId));
-			const accounts = await lockAccounts(tx, ownersOf(state.book, orders, market), [market.baseAsset, market.quoteAsset]);
+			const known = await knownOrders(
+				tx,
+				orders.map((order) => order.orderId),
+			);
+			const accounts = await lockAccounts(tx, ownersOf(state.book, orders, market), [
+				market.baseAsset,
+				market.quoteAsset,
+			]);
 			state.clean = false;
 			const execution = executionOf(market, state, accounts);
 			const { executed, events } = executeAll(execution, commands, orders, known, now);
@@ -173,15 +181,22 @@ function executeAll(
 		known.add(order.orderId);
 		const reports = execution.reports.slice(reportsBefore).map((report) => reportOf(market, report, now));
 		events.push(...reports.map((report) => executionReported(report, command.correlationId)));
-		for (const trade of execution.trades.slice(tradesBefore)) events.push(tradeExecuted(market, trade, now, command.correlationId));
+		for (const trade of execution.trades.slice(tradesBefore))
+			events.push(tradeExecuted(market, trade, now, command.correlationId));
 		return { at: "here", report: reports.at(-1) as ExecutionReport };
 	});
 	return { executed, events };
 }
 
 /** Whether the command had something to do; the last report it made is then that of its own order. */
-function executeOne(execution: Execution, command: MarketCommand, order: ExecutionOrder, known: ReadonlySet<string>): boolean {
-	if (command.kind !== "submit" && findOrder(execution.book, order.orderId)) close(execution, order.orderId, command.kind);
+function executeOne(
+	execution: Execution,
+	command: MarketCommand,
+	order: ExecutionOrder,
+	known: ReadonlySet<string>,
+): boolean {
+	if (command.kind !== "submit" && findOrder(execution.book, order.orderId))
+		close(execution, order.orderId, command.kind);
 	else if (known.has(order.orderId)) return false;
 	else if (command.kind === "submit") submit(execution, order);
 	else closeUnknown(execution, order, command.kind);

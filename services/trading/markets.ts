@@ -3,8 +3,8 @@ import type { Db, Tx } from "../../lib/db.ts";
 import type { Staged } from "../../lib/event-bus/outbox.ts";
 import { call } from "../../lib/service.ts";
 import type { Market } from "./domain/market.ts";
-import { marketWriter, type MarketWriter } from "./market-writer.ts";
-import { keepMarket, loadMarket, releaseLeases, renewLeases } from "./trading.store.ts";
+import { keepMarket, loadMarket, releaseLeases, renewLeases } from "./market.store.ts";
+import { type MarketWriter, marketWriter } from "./market-writer.ts";
 
 /** Renews three times before a lease of 5 s runs out. */
 const RENEW_EVERY_MS = 1_500;

@@ -3,19 +3,19 @@ import { v7 as newId } from "uuid";
 import type { Meta, Principal } from "../../contracts/index.ts";
 import type { ExecutionReport, SubmitOrder, Transfer, TransferRequest } from "../../contracts/trading.ts";
 import { callerOf, isAdmin } from "../../lib/caller.ts";
-import { isDecimal, normalize, scaleOf, toUnits } from "../../lib/kernel/decimal.ts";
 import type { Tx } from "../../lib/db.ts";
-import { refuse, refuseFields, type FieldError } from "../../lib/refuse.ts";
+import { isDecimal, normalize, scaleOf, toUnits } from "../../lib/kernel/decimal.ts";
+import { type FieldError, refuse, refuseFields } from "../../lib/refuse.ts";
 import { call } from "../../lib/service.ts";
 import type { Database } from "../../mixins/database.mixin.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
 import type { Settings } from "../../mixins/settings.mixin.ts";
-import { accountOf, availableOn, EXTERNAL, post, type Posting } from "./domain/accounts.ts";
+import { lockAccounts, saveAccounts } from "./account.store.ts";
+import { accountOf, availableOn, EXTERNAL, type Posting, post } from "./domain/accounts.ts";
 import { ASSET_SCALE } from "./domain/market.ts";
 import type { MarketCommand } from "./market-writer.ts";
 import type { Markets } from "./markets.ts";
 import { readReport } from "./trading.queries.ts";
-import { lockAccounts, saveAccounts } from "./trading.store.ts";
 import { insertTransfer, readTransfer } from "./transfer.store.ts";
 
 export type Trading = Database & Outbox & Settings & { readonly markets: Markets };
@@ -25,7 +25,9 @@ const MAX_TRANSFER_DIGITS = 15;
 
 /** Executes an order once; the same order again gives what became of it. */
 export function submitOrder(trading: Trading, ctx: Context<SubmitOrder, Meta>): Promise<ExecutionReport> {
-	return execute(trading, ctx, "submit", ctx.params, (nodeID) => call(ctx, "trading.submit", ctx.params, passOn(nodeID)));
+	return execute(trading, ctx, "submit", ctx.params, (nodeID) =>
+		call(ctx, "trading.submit", ctx.params, passOn(nodeID)),
+	);
 }
 
 /** Ends an order, or gives the report of one that had already ended. */
@@ -77,7 +79,12 @@ export function withdraw(trading: Trading, ctx: Context<TransferRequest, Meta>):
 	return transfer(trading, ctx, "withdrawal", callerOf(ctx));
 }
 
-async function transfer(trading: Trading, ctx: Context<TransferRequest, Meta>, kind: Transfer["kind"], caller: Principal): Promise<Moved> {
+async function transfer(
+	trading: Trading,
+	ctx: Context<TransferRequest, Meta>,
+	kind: Transfer["kind"],
+	caller: Principal,
+): Promise<Moved> {
 	const userId = ctx.params.user_id ?? caller.user_id;
 	if (userId !== caller.user_id) await assertMayMoveFor(ctx, caller, userId);
 	await assertTransferable(ctx, ctx.params);
@@ -102,9 +109,17 @@ async function transfer(trading: Trading, ctx: Context<TransferRequest, Meta>, k
 async function moveMoney(tx: Tx, { transfer_id: id, kind, user_id: owner, asset, amount }: Transfer): Promise<void> {
 	const units = toUnits(amount, ASSET_SCALE);
 	const accounts = await lockAccounts(tx, [EXTERNAL, owner], [asset]);
-	if (kind === "withdrawal" && availableOn(accountOf(accounts, owner, asset)) < units) throw refuse("INSUFFICIENT_FUNDS");
+	if (kind === "withdrawal" && availableOn(accountOf(accounts, owner, asset)) < units)
+		throw refuse("INSUFFICIENT_FUNDS");
 	const into = kind === "deposit" ? units : -units;
-	const line = (account: string, moved: bigint): Posting => ({ journalId: id, kind, referenceId: id, owner: account, asset, amount: moved });
+	const line = (account: string, moved: bigint): Posting => ({
+		journalId: id,
+		kind,
+		referenceId: id,
+		owner: account,
+		asset,
+		amount: moved,
+	});
 	post(accounts, [line(owner, into), line(EXTERNAL, -into)]);
 	await saveAccounts(tx, accounts);
 }
@@ -123,10 +138,13 @@ async function assertMayMoveFor(ctx: Context<unknown, Meta>, caller: Principal, 
 async function assertTransferable(ctx: Context<unknown, Meta>, { asset, amount }: TransferRequest): Promise<void> {
 	const errors: FieldError[] = [];
 	const refuseAmount = (code: string, message: string) => errors.push({ pointer: "/amount", code, message });
-	if (!isDecimal(amount)) refuseAmount("INVALID_DECIMAL", "amount must be a plain decimal such as \"100.50\"");
-	else if (amount.startsWith("-") || /^0(\.0+)?$/.test(amount)) refuseAmount("NOT_POSITIVE", "amount must be more than 0");
-	else if (scaleOf(amount) > ASSET_SCALE) refuseAmount("TOO_FINE", `amount may have ${ASSET_SCALE} digits after the point`);
-	else if ((amount.split(".")[0] as string).length > MAX_TRANSFER_DIGITS) refuseAmount("TOO_LARGE", "amount is too large");
+	if (!isDecimal(amount)) refuseAmount("INVALID_DECIMAL", 'amount must be a plain decimal such as "100.50"');
+	else if (amount.startsWith("-") || /^0(\.0+)?$/.test(amount))
+		refuseAmount("NOT_POSITIVE", "amount must be more than 0");
+	else if (scaleOf(amount) > ASSET_SCALE)
+		refuseAmount("TOO_FINE", `amount may have ${ASSET_SCALE} digits after the point`);
+	else if ((amount.split(".")[0] as string).length > MAX_TRANSFER_DIGITS)
+		refuseAmount("TOO_LARGE", "amount is too large");
 	const { items } = await call(ctx, "data.instruments");
 	if (!items.some((instrument) => instrument.base_asset === asset || instrument.quote_asset === asset))
 		errors.push({ pointer: "/asset", code: "UNKNOWN_ASSET", message: "No listed instrument has this asset" });

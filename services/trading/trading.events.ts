@@ -1,6 +1,6 @@
 import type { ExecutionReport, Fill, TradeExecuted } from "../../contracts/trading.ts";
-import { fromUnits } from "../../lib/kernel/decimal.ts";
 import type { Staged } from "../../lib/event-bus/outbox.ts";
+import { fromUnits } from "../../lib/kernel/decimal.ts";
 import type { ExecutedTrade, Report } from "./domain/execute.ts";
 import { ASSET_SCALE, fromLots, fromTicks, type Market } from "./domain/market.ts";
 import type { ExecutionOrder } from "./domain/order.ts";

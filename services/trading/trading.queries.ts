@@ -4,12 +4,13 @@ import type { Balance, Depth, ExecutionReport, Fill, Posting } from "../../contr
 import type { Db } from "../../lib/db.ts";
 import { fromUnits, normalize, subtractDecimals } from "../../lib/kernel/decimal.ts";
 import { NUMBER_KEY, pageOf, positionOf, UUID_KEY } from "../../lib/page.ts";
+import { readAccounts } from "./account.store.ts";
 import { accountOf, availableOn } from "./domain/accounts.ts";
 import { addOrder, emptyBook, findMatches } from "./domain/book.ts";
 import { rejectionOf, requiredFunds } from "./domain/execute.ts";
 import { ASSET_SCALE, fromLots, fromTicks, type Market } from "./domain/market.ts";
 import type { ExecutionOrder } from "./domain/order.ts";
-import { loadBestOrders, readAccounts } from "./trading.store.ts";
+import { loadBestOrders } from "./execution.store.ts";
 
 /** An order has at most as many fills as it has lots; a report of all of them reads this many. */
 const MAX_REPORTED_FILLS = 100_000;
@@ -89,7 +90,11 @@ function fillOf({ quote_asset, created_at, ...row }: FillRow): Fill {
 }
 
 /** The fills of a user, newest first; of one order when asked. */
-export async function listFills(db: Db, userId: string, query: PageQuery & { readonly order_id?: string }): Promise<Page<Fill>> {
+export async function listFills(
+	db: Db,
+	userId: string,
+	query: PageQuery & { readonly order_id?: string },
+): Promise<Page<Fill>> {
 	const { limit, after } = positionOf(query, UUID_KEY);
 	const rows = await db.query<FillRow>(
 		`SELECT f.*, m.quote_asset FROM fills f JOIN markets m USING (symbol)
@@ -125,7 +130,11 @@ interface PostingRow {
 }
 
 /** The ledger of a user's accounts, newest first. */
-export async function listPostings(db: Db, userId: string, query: PageQuery & { readonly asset?: string }): Promise<Page<Posting>> {
+export async function listPostings(
+	db: Db,
+	userId: string,
+	query: PageQuery & { readonly asset?: string },
+): Promise<Page<Posting>> {
 	const { limit, after } = positionOf(query, NUMBER_KEY);
 	const rows = await db.query<PostingRow>(
 		`SELECT posting_id, journal_id, kind, reference_id, asset, amount, created_at FROM postings
@@ -154,8 +163,15 @@ export async function readDepth(db: Db, market: Market, depth = DEFAULT_DEPTH): 
 		[market.symbol, depth],
 	);
 	const levelsOf = (side: Side) =>
-		rows.filter((row) => row.side === side).map((row) => [fromTicks(market, Number(row.price_ticks)), fromLots(market, Number(row.lots))] as const);
-	return { symbol: market.symbol, sequence: Number(rows[0]?.sequence ?? 0), bids: levelsOf("buy"), asks: levelsOf("sell") };
+		rows
+			.filter((row) => row.side === side)
+			.map((row) => [fromTicks(market, Number(row.price_ticks)), fromLots(market, Number(row.lots))] as const);
+	return {
+		symbol: market.symbol,
+		sequence: Number(rows[0]?.sequence ?? 0),
+		bids: levelsOf("buy"),
+		asks: levelsOf("sell"),
+	};
 }
 
 /** What executing `order` would meet now, by the rules that execute it, on committed rows; nothing is kept. */
@@ -167,7 +183,8 @@ export async function rehearse(
 	return db.transaction(async (tx) => {
 		await tx.query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
 		const book = emptyBook();
-		for (const resting of await loadBestOrders(tx, market.symbol, order.side === "buy" ? "sell" : "buy")) addOrder(book, resting);
+		for (const resting of await loadBestOrders(tx, market.symbol, order.side === "buy" ? "sell" : "buy"))
+			addOrder(book, resting);
 		const accounts = await readAccounts(tx, [order.userId], [market.baseAsset, market.quoteAsset]);
 		const found = findMatches(book, order);
 		const { asset, units } = requiredFunds(market, order, found);

@@ -1,11 +1,11 @@
 import { callerOf } from "../../lib/caller.ts";
-import type { TypedService } from "../../lib/service.ts";
 import { pageRules } from "../../lib/page.ts";
-import { database, type Database } from "../../mixins/database.mixin.ts";
-import { outbox, type Outbox } from "../../mixins/outbox.mixin.ts";
-import { settings, type Settings } from "../../mixins/settings.mixin.ts";
+import type { TypedService } from "../../lib/service.ts";
+import { type Database, database } from "../../mixins/database.mixin.ts";
+import { type Outbox, outbox } from "../../mixins/outbox.mixin.ts";
+import { type Settings, settings } from "../../mixins/settings.mixin.ts";
 import { executionOrderOf } from "./market-writer.ts";
-import { openMarkets, type Markets } from "./markets.ts";
+import { type Markets, openMarkets } from "./markets.ts";
 import { closeOrder, deposit, submitOrder, withdraw } from "./trading.commands.ts";
 import { listBalances, listFills, listPostings, readDepth, readReport, rehearse } from "./trading.queries.ts";
 
@@ -105,7 +105,11 @@ const trading: TypedService<"trading", {}, Database & Outbox & Settings & { mark
 		},
 		depth: {
 			auth: "public",
-			params: { $$strict: true, symbol, depth: { type: "number", integer: true, min: 1, max: MAX_DEPTH, optional: true } },
+			params: {
+				$$strict: true,
+				symbol,
+				depth: { type: "number", integer: true, min: 1, max: MAX_DEPTH, optional: true },
+			},
 			async handler(ctx) {
 				const { market } = await this.markets.get(ctx.params.symbol);
 				return readDepth(this.db, market, ctx.params.depth);

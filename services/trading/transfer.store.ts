@@ -14,7 +14,12 @@ function transferOf(row: TransferRow): Transfer {
 type Draft = TransferRequest & Pick<Transfer, "kind" | "user_id">;
 
 /** Keeps a transfer; null when the actor has used this idempotency key before. */
-export async function insertTransfer(tx: Tx, transferId: string, actorId: string, draft: Draft): Promise<Transfer | null> {
+export async function insertTransfer(
+	tx: Tx,
+	transferId: string,
+	actorId: string,
+	draft: Draft,
+): Promise<Transfer | null> {
 	const [row] = await tx.query<TransferRow>(
 		`INSERT INTO transfers (transfer_id, actor_id, idempotency_key, kind, user_id, asset, amount)
 		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (actor_id, idempotency_key) DO NOTHING RETURNING *`,

@@ -20,11 +20,20 @@ async function rich(username: string): Promise<Person> {
 	return somebody;
 }
 
-const bid = (over: Partial<PlaceOrder> = {}): PlaceOrder => ({ symbol: "BTC-USD", side: "buy", quantity: "1", price: "100", ...over });
+const bid = (over: Partial<PlaceOrder> = {}): PlaceOrder => ({
+	symbol: "BTC-USD",
+	side: "buy",
+	quantity: "1",
+	price: "100",
+	...over,
+});
 const place = (owner: Person, order: PlaceOrder) => call(node.broker, "orders.place", order, owner);
 const get = (owner: Person, orderId: string) => call(node.broker, "orders.get", { order_id: orderId }, owner);
 const toldOf = (orderId: string) =>
-	node.dbs.orders.query<{ type: string; aggregate_seq: string }>("SELECT type, aggregate_seq FROM outbox WHERE aggregate_id = $1 ORDER BY aggregate_seq", [orderId]);
+	node.dbs.orders.query<{ type: string; aggregate_seq: string }>(
+		"SELECT type, aggregate_seq FROM outbox WHERE aggregate_id = $1 ORDER BY aggregate_seq",
+		[orderId],
+	);
 
 test("an order rests, is crossed, and both are filled; their events tell it without a gap", async () => {
 	const [ann, bob] = [await rich("ann"), await rich("bob")];
@@ -34,7 +43,11 @@ test("an order rests, is crossed, and both are filled; their events tell it with
 	expect(crossing).toMatchObject({ status: "filled", filled_quantity: "1", average_price: "100", fee: "0.2" });
 
 	await until(async () => (await get(ann, resting.order_id)).status === "filled");
-	expect(await get(ann, resting.order_id)).toMatchObject({ average_price: "100", fee: "0.1", closed_at: expect.any(String) });
+	expect(await get(ann, resting.order_id)).toMatchObject({
+		average_price: "100",
+		fee: "0.1",
+		closed_at: expect.any(String),
+	});
 	expect(await toldOf(resting.order_id)).toEqual([
 		{ type: "orders.created", aggregate_seq: "1" },
 		{ type: "orders.status_updated", aggregate_seq: "2" },
@@ -52,7 +65,10 @@ test("the same order posted 50 times at once under one client_order_id is one or
 	expect(placements.every(({ order }) => order.status === "open")).toBe(true);
 	expect((await call(node.broker, "orders.list", {}, ann)).items).toHaveLength(1);
 
-	await expect(place(ann, { ...same, quantity: "2" })).rejects.toMatchObject({ code: 409, type: "CLIENT_ORDER_ID_REUSED" });
+	await expect(place(ann, { ...same, quantity: "2" })).rejects.toMatchObject({
+		code: 409,
+		type: "CLIENT_ORDER_ID_REUSED",
+	});
 	expect((await place(await rich("bob"), same)).replayed).toBe(false);
 });
 
@@ -71,7 +87,12 @@ test.each([
 
 test("a dry run keeps nothing", async () => {
 	const ann = await rich("ann");
-	expect(await call(node.broker, "orders.validate", bid(), ann)).toEqual({ allowed: true, code: null, limit: null, observed: null });
+	expect(await call(node.broker, "orders.validate", bid(), ann)).toEqual({
+		allowed: true,
+		code: null,
+		limit: null,
+		observed: null,
+	});
 	expect((await call(node.broker, "orders.list", {}, ann)).items).toEqual([]);
 });
 
@@ -81,13 +102,19 @@ test.each([
 	[{ price: "100.001" }, "/price", "TICK_SIZE"],
 ])("a request with %p is refused and not kept", async (over, pointer, code) => {
 	const ann = await rich("ann");
-	await expect(place(ann, bid(over))).rejects.toMatchObject({ code: 422, type: "VALIDATION_FAILED", data: { errors: [expect.objectContaining({ pointer, code })] } });
+	await expect(place(ann, bid(over))).rejects.toMatchObject({
+		code: 422,
+		type: "VALIDATION_FAILED",
+		data: { errors: [expect.objectContaining({ pointer, code })] },
+	});
 	expect((await call(node.broker, "orders.list", {}, ann)).items).toEqual([]);
 });
 
 test("a user has as many open orders as the limit allows, however many arrive at once", async () => {
 	const ann = await rich("ann");
-	const placements = await Promise.all(Array.from({ length: 120 }, () => place(ann, bid({ price: "1", quantity: "1" }))));
+	const placements = await Promise.all(
+		Array.from({ length: 120 }, () => place(ann, bid({ price: "1", quantity: "1" }))),
+	);
 	const statuses = placements.map(({ order }) => order.status);
 	expect(statuses.filter((status) => status === "open")).toHaveLength(100);
 	expect(placements.filter(({ order }) => order.reject_code === "MAX_OPEN_ORDERS")).toHaveLength(20);
@@ -102,16 +129,28 @@ test("an order is canceled once, by its owner alone", async () => {
 	const [ann, bob] = [await rich("ann"), person("bob")];
 	const { order } = await place(ann, bid({ price: "1" }));
 	for (const action of ["orders.get", "orders.cancel"] as const)
-		await expect(call(node.broker, action, { order_id: order.order_id }, bob)).rejects.toMatchObject({ code: 404, type: "NOT_FOUND" });
-	expect(await call(node.broker, "orders.cancel", { order_id: order.order_id }, ann)).toMatchObject({ status: "canceled" });
-	await expect(call(node.broker, "orders.cancel", { order_id: order.order_id }, ann)).rejects.toMatchObject({ code: 409, type: "ILLEGAL_TRANSITION" });
+		await expect(call(node.broker, action, { order_id: order.order_id }, bob)).rejects.toMatchObject({
+			code: 404,
+			type: "NOT_FOUND",
+		});
+	expect(await call(node.broker, "orders.cancel", { order_id: order.order_id }, ann)).toMatchObject({
+		status: "canceled",
+	});
+	await expect(call(node.broker, "orders.cancel", { order_id: order.order_id }, ann)).rejects.toMatchObject({
+		code: 409,
+		type: "ILLEGAL_TRANSITION",
+	});
 });
 
 test("the owner may only cancel by status; an admin may let an order expire; nobody may fill it by hand", async () => {
 	const [ann, admin] = [await rich("ann"), person("root", "admin")];
-	const trader: Person = { id: ann.id, meta: { user: { ...(ann.meta.user as NonNullable<typeof ann.meta.user>), roles: ["trader"] } } };
+	const trader: Person = {
+		id: ann.id,
+		meta: { user: { ...(ann.meta.user as NonNullable<typeof ann.meta.user>), roles: ["trader"] } },
+	};
 	const { order_id } = (await place(ann, bid({ price: "1" }))).order;
-	const set = (who: Person, status: "filled" | "expired" | "canceled") => call(node.broker, "orders.setStatus", { order_id, status }, who);
+	const set = (who: Person, status: "filled" | "expired" | "canceled") =>
+		call(node.broker, "orders.setStatus", { order_id, status }, who);
 	await expect(set(trader, "expired")).rejects.toMatchObject({ code: 403 });
 	await expect(set(admin, "filled")).rejects.toMatchObject({ code: 409, type: "ILLEGAL_TRANSITION" });
 	expect(await set(admin, "expired")).toMatchObject({ status: "expired" });
@@ -145,10 +184,16 @@ test("an order that was left pending is driven to its end, or expires when its t
 			VALUES ($1, $2, 'BTC-USD', 'buy', 'limit', 'gtc', 1, 1, 'pending', 'USD', '{}', 'left', now() - $3::interval)`,
 			[orderId, ann.id, age],
 		);
-		await node.dbs.orders.query("INSERT INTO open_orders VALUES ($1, 1) ON CONFLICT (user_id) DO UPDATE SET count = open_orders.count + 1", [ann.id]);
+		await node.dbs.orders.query(
+			"INSERT INTO open_orders VALUES ($1, 1) ON CONFLICT (user_id) DO UPDATE SET count = open_orders.count + 1",
+			[ann.id],
+		);
 		return orderId;
 	};
 	const [young, old] = [await leave("10 seconds"), await leave("1 minute")];
 	await until(async () => (await get(ann, young)).status === "open" && (await get(ann, old)).status === "expired");
-	expect(await call(node.broker, "trading.report", { order_id: old })).toMatchObject({ status: "expired", filled_quantity: "0" });
+	expect(await call(node.broker, "trading.report", { order_id: old })).toMatchObject({
+		status: "expired",
+		filled_quantity: "0",
+	});
 });

@@ -13,7 +13,12 @@ const folder = mkdtempSync(path.join(os.tmpdir(), "replay-"));
 let api: TestApi;
 beforeAll(async () => {
 	api = await startApi();
-	await call(api.broker, "config.set", { key: "trading.paper_deposits", value: true, expected_version: 0 }, person("root", "admin"));
+	await call(
+		api.broker,
+		"config.set",
+		{ key: "trading.paper_deposits", value: true, expected_version: 0 },
+		person("root", "admin"),
+	);
 });
 afterAll(async () => {
 	await api.stop();
@@ -52,7 +57,15 @@ test("the tape of a replay is the recording, the second time as the first", asyn
 	for (const runId of ["first", "second"]) {
 		let shown = 0;
 		const onProgress = (done: number) => void (shown = done);
-		const result = await replay({ baseUrl: api.baseUrl, symbol: "BTC-USDT", trades, speed: null, runId, password: "replay a recording", onProgress });
+		const result = await replay({
+			baseUrl: api.baseUrl,
+			symbol: "BTC-USDT",
+			trades,
+			speed: null,
+			runId,
+			password: "replay a recording",
+			onProgress,
+		});
 		expect(result).toMatchObject({ orders: 8, equal: 4, mismatches: [] });
 		expect(shown).toBe(4);
 		expect(showResult(result, trades.length)).toContain("4 of 4");
@@ -64,6 +77,14 @@ test("a replay does not begin on a book with somebody else's orders", async () =
 	const other = person("other", "admin");
 	await call(api.broker, "trading.deposit", { asset: "USDT", amount: "1000", idempotency_key: "other" }, other);
 	await call(api.broker, "orders.place", { symbol: "BTC-USDT", side: "buy", quantity: "1", price: "10" }, other);
-	const options = { baseUrl: api.baseUrl, symbol: "BTC-USDT", trades, speed: null, runId: "third", password: "replay a recording", onProgress: () => {} };
+	const options = {
+		baseUrl: api.baseUrl,
+		symbol: "BTC-USDT",
+		trades,
+		speed: null,
+		runId: "third",
+		password: "replay a recording",
+		onProgress: () => {},
+	};
 	await expect(replay(options)).rejects.toThrow("the book of BTC-USDT has 1 levels");
 });

@@ -36,7 +36,12 @@ function order(owner: Person, over: Partial<SubmitOrder> = {}): SubmitOrder {
 
 const submit = (params: SubmitOrder) => call(node.broker, "trading.submit", params);
 const balances = async (owner: Person) =>
-	Object.fromEntries((await call(node.broker, "trading.balances", undefined, owner)).map((b) => [b.asset, [b.balance, b.held, b.available]]));
+	Object.fromEntries(
+		(await call(node.broker, "trading.balances", undefined, owner)).map((b) => [
+			b.asset,
+			[b.balance, b.held, b.available],
+		]),
+	);
 
 test("a trade moves money exactly: both sides, their fees, and nothing more", async () => {
 	const [ann, bob] = [await rich("ann", { BTC: "2" }), await rich("bob", { USD: "100000" })];
@@ -45,12 +50,22 @@ test("a trade moves money exactly: both sides, their fees, and nothing more", as
 	expect(await balances(ann)).toEqual({ BTC: ["2", "0.5", "1.5"] });
 
 	const crossing = await submit(order(bob, { quantity: "0.5", price: "70000", time_in_force: "ioc" }));
-	expect(crossing).toMatchObject({ status: "filled", filled_quantity: "0.5", filled_notional: "30918.815", fee: "61.83763", fee_asset: "USD" });
+	expect(crossing).toMatchObject({
+		status: "filled",
+		filled_quantity: "0.5",
+		filled_notional: "30918.815",
+		fee: "61.83763",
+		fee_asset: "USD",
+	});
 	expect(await balances(ann)).toEqual({ BTC: ["1.5", "0", "1.5"], USD: ["30887.896185", "0", "30887.896185"] });
 	expect(await balances(bob)).toEqual({ BTC: ["0.5", "0", "0.5"], USD: ["69019.34737", "0", "69019.34737"] });
 
 	const { items } = await call(node.broker, "trading.ledger", { asset: "USD" }, bob);
-	expect(items.map((posting) => [posting.kind, posting.amount])).toEqual([["fee", "-61.83763"], ["trade", "-30918.815"], ["deposit", "100000"]]);
+	expect(items.map((posting) => [posting.kind, posting.amount])).toEqual([
+		["fee", "-61.83763"],
+		["trade", "-30918.815"],
+		["deposit", "100000"],
+	]);
 	const fills = await call(node.broker, "trading.fills", {}, ann);
 	expect(fills.items).toMatchObject([{ liquidity: "maker", price: "61837.63", quantity: "0.5", fee: "30.918815" }]);
 });
@@ -65,7 +80,10 @@ test("the same order sent 50 times at once is executed once", async () => {
 
 test("an order that was ended before it arrived is not executed when it does", async () => {
 	const late = order(await rich("ann", { USD: "1000" }), { price: "1" });
-	expect(await call(node.broker, "trading.close", { order: late, status: "expired" })).toMatchObject({ status: "expired", report_seq: 1 });
+	expect(await call(node.broker, "trading.close", { order: late, status: "expired" })).toMatchObject({
+		status: "expired",
+		report_seq: 1,
+	});
 	expect(await submit(late)).toMatchObject({ status: "expired", report_seq: 1 });
 });
 
@@ -73,27 +91,40 @@ test("an order that has ended is not ended again", async () => {
 	const ann = await rich("ann", { USD: "1000" });
 	const open = order(ann, { price: "1" });
 	await submit(open);
-	expect(await call(node.broker, "trading.close", { order: open, status: "canceled" })).toMatchObject({ status: "canceled", report_seq: 2 });
-	expect(await call(node.broker, "trading.close", { order: open, status: "expired" })).toMatchObject({ status: "canceled", report_seq: 2 });
+	expect(await call(node.broker, "trading.close", { order: open, status: "canceled" })).toMatchObject({
+		status: "canceled",
+		report_seq: 2,
+	});
+	expect(await call(node.broker, "trading.close", { order: open, status: "expired" })).toMatchObject({
+		status: "canceled",
+		report_seq: 2,
+	});
 	expect(await balances(ann)).toEqual({ USD: ["1000", "0", "1000"] });
 });
 
 test("a deposit is made once per key; another one under its key is refused", async () => {
 	const ann = await rich("ann", {});
 	const request = { asset: "USD", amount: "10.50", idempotency_key: "k" };
-	const answers = await Promise.all(Array.from({ length: 20 }, () => call(node.broker, "trading.deposit", request, ann)));
+	const answers = await Promise.all(
+		Array.from({ length: 20 }, () => call(node.broker, "trading.deposit", request, ann)),
+	);
 	expect(answers.filter((answer) => !answer.replayed)).toHaveLength(1);
 	expect(new Set(answers.map((answer) => answer.transfer.transfer_id)).size).toBe(1);
 	expect(await balances(ann)).toEqual({ USD: ["10.5", "0", "10.5"] });
-	await expect(call(node.broker, "trading.deposit", { ...request, amount: "11" }, ann)).rejects.toMatchObject({ code: 422, type: "IDEMPOTENCY_KEY_REUSED" });
+	await expect(call(node.broker, "trading.deposit", { ...request, amount: "11" }, ann)).rejects.toMatchObject({
+		code: 422,
+		type: "IDEMPOTENCY_KEY_REUSED",
+	});
 });
 
 test("50 withdrawals at once take what is there and not more", async () => {
 	const ann = await rich("ann", { USD: "100" });
-	const take = (i: number) => call(node.broker, "trading.withdraw", { asset: "USD", amount: "30", idempotency_key: `w${i}` }, ann);
+	const take = (i: number) =>
+		call(node.broker, "trading.withdraw", { asset: "USD", amount: "30", idempotency_key: `w${i}` }, ann);
 	const outcomes = await Promise.allSettled(Array.from({ length: 50 }, (_, i) => take(i)));
 	expect(outcomes.filter((outcome) => outcome.status === "fulfilled")).toHaveLength(3);
-	for (const outcome of outcomes) if (outcome.status === "rejected") expect(outcome.reason).toMatchObject({ code: 403, type: "INSUFFICIENT_FUNDS" });
+	for (const outcome of outcomes)
+		if (outcome.status === "rejected") expect(outcome.reason).toMatchObject({ code: 403, type: "INSUFFICIENT_FUNDS" });
 	expect(await balances(ann)).toEqual({ USD: ["10", "0", "10"] });
 });
 
@@ -115,15 +146,22 @@ test.each([
 test("users pay paper money in only where the setting allows it, and never for others", async () => {
 	const ann = person("ann");
 	const request = { asset: "USD", amount: "1", idempotency_key: "k" };
-	await expect(call(node.broker, "trading.deposit", request, ann)).rejects.toMatchObject({ type: "PAPER_DEPOSITS_DISABLED" });
-	await expect(call(node.broker, "trading.withdraw", { ...request, user_id: newId() }, ann)).rejects.toMatchObject({ type: "FORBIDDEN" });
+	await expect(call(node.broker, "trading.deposit", request, ann)).rejects.toMatchObject({
+		type: "PAPER_DEPOSITS_DISABLED",
+	});
+	await expect(call(node.broker, "trading.withdraw", { ...request, user_id: newId() }, ann)).rejects.toMatchObject({
+		type: "FORBIDDEN",
+	});
 });
 
 test("the ledger refuses a journal that is out of balance, and every change of what it holds", async () => {
 	const ann = await rich("ann", { USD: "1" });
 	const { db } = { db: node.dbs.trading };
 	await expect(
-		db.query("INSERT INTO postings (journal_id, kind, reference_id, owner, asset, amount) VALUES ($1, 'trade', $1, $2, 'USD', 5)", [newId(), ann.id]),
+		db.query(
+			"INSERT INTO postings (journal_id, kind, reference_id, owner, asset, amount) VALUES ($1, 'trade', $1, $2, 'USD', 5)",
+			[newId(), ann.id],
+		),
 	).rejects.toThrow("unbalanced journal");
 	await expect(db.query("UPDATE postings SET amount = 2 WHERE owner = $1", [ann.id])).rejects.toThrow("append-only");
 	await expect(db.query("DELETE FROM postings WHERE owner = $1", [ann.id])).rejects.toThrow("append-only");
@@ -163,7 +201,9 @@ test("while another node holds the lease, a call that was passed on here is refu
 	await node.dbs.trading.query(
 		"UPDATE markets SET epoch = epoch + 1, owner_node = 'other', owner_instance = 'other', lease_until = now() + interval '1 hour' WHERE symbol = 'ETH-USD'",
 	);
-	const passedOn = call(node.broker, "trading.submit", order(ann, { symbol: "ETH-USD", price: "1" }), { meta: { forwarded: true } });
+	const passedOn = call(node.broker, "trading.submit", order(ann, { symbol: "ETH-USD", price: "1" }), {
+		meta: { forwarded: true },
+	});
 	await expect(passedOn).rejects.toMatchObject({ code: 503, type: "SERVICE_UNAVAILABLE" });
 	await node.dbs.trading.query("UPDATE markets SET lease_until = '-infinity' WHERE symbol = 'ETH-USD'");
 	expect(await submit(order(ann, { symbol: "ETH-USD", price: "1" }))).toMatchObject({ status: "open" });
@@ -171,9 +211,20 @@ test("while another node holds the lease, a call that was passed on here is refu
 
 test("the depth is that of committed orders, best prices first", async () => {
 	const ann = await rich("ann", { USDT: "1000000", BTC: "5" });
-	for (const [side, price, quantity] of [["buy", "10", "1"], ["buy", "11", "2"], ["buy", "11", "0.5"], ["sell", "500000", "1"]] as const)
+	for (const [side, price, quantity] of [
+		["buy", "10", "1"],
+		["buy", "11", "2"],
+		["buy", "11", "0.5"],
+		["sell", "500000", "1"],
+	] as const)
 		await submit(order(ann, { symbol: "BTC-USDT", side, price, quantity }));
 	const { bids, asks, sequence } = await call(node.broker, "trading.depth", { symbol: "BTC-USDT", depth: 2 });
-	expect({ bids, asks }).toEqual({ bids: [["11", "2.5"], ["10", "1"]], asks: [["500000", "1"]] });
+	expect({ bids, asks }).toEqual({
+		bids: [
+			["11", "2.5"],
+			["10", "1"],
+		],
+		asks: [["500000", "1"]],
+	});
 	expect(sequence).toBeGreaterThan(0);
 });

@@ -1,4 +1,4 @@
-import { verify, type Finding } from "../../cli/verify/run.ts";
+import { type Finding, verify } from "../../cli/verify/run.ts";
 import { env } from "../../lib/env.ts";
 import { call } from "../../lib/service.ts";
 import type { StatefulService } from "../../lib/topology.ts";
@@ -17,7 +17,8 @@ afterAll(() => node.stop());
 async function trade(): Promise<void> {
 	const [ann, bob] = [person("ann", "admin"), person("bob", "admin")];
 	for (const owner of [ann, bob])
-		for (const asset of ["BTC", "USD"]) await call(node.broker, "trading.deposit", { asset, amount: "100000", idempotency_key: asset }, owner);
+		for (const asset of ["BTC", "USD"])
+			await call(node.broker, "trading.deposit", { asset, amount: "100000", idempotency_key: asset }, owner);
 	const order = { symbol: "BTC-USD", side: "buy", quantity: "1", price: "100" } as const;
 	await call(node.broker, "orders.place", order, ann);
 	await call(node.broker, "orders.place", { ...order, side: "sell", quantity: "0.4" }, bob);
@@ -33,18 +34,27 @@ async function findings(looks = 1): Promise<Map<string, Finding>> {
 	return found;
 }
 
-const broken = async () => [...(await findings()).values()].filter(({ offences }) => offences.length > 0).map(({ id }) => id);
+const broken = async () =>
+	[...(await findings()).values()].filter(({ offences }) => offences.length > 0).map(({ id }) => id);
 
 test("all invariants hold after some trading, and there was something to look at", async () => {
 	const found = await findings(4);
 	expect([...found.values()].flatMap(({ id, offences }) => offences.map((offence) => `${id} ${offence}`))).toEqual([]);
 	expect(found.size).toBeGreaterThanOrEqual(11);
-	const [{ events } = { events: "0" }] = await node.dbs.events.query<{ events: string }>("SELECT count(*) AS events FROM events");
+	const [{ events } = { events: "0" }] = await node.dbs.events.query<{ events: string }>(
+		"SELECT count(*) AS events FROM events",
+	);
 	expect(Number(events)).toBeGreaterThan(10);
 });
 
 /** Breaks something behind the services' back, and mends it. Guards that would refuse it are out of the way meanwhile. */
-const DAMAGES: readonly (readonly [what: string, expected: string, service: StatefulService, damage: string, repair: string])[] = [
+const DAMAGES: readonly (readonly [
+	what: string,
+	expected: string,
+	service: StatefulService,
+	damage: string,
+	repair: string,
+])[] = [
 	[
 		"a posting of the wrong amount",
 		"I1",
@@ -59,7 +69,13 @@ const DAMAGES: readonly (readonly [what: string, expected: string, service: Stat
 		"UPDATE accounts SET balance = balance + 1 WHERE owner LIKE 'fees:%'",
 		"UPDATE accounts SET balance = balance - 1 WHERE owner LIKE 'fees:%'",
 	],
-	["a deposit that nobody made", "I3", "trading", "UPDATE transfers SET amount = amount + 1", "UPDATE transfers SET amount = amount - 1"],
+	[
+		"a deposit that nobody made",
+		"I3",
+		"trading",
+		"UPDATE transfers SET amount = amount + 1",
+		"UPDATE transfers SET amount = amount - 1",
+	],
 	[
 		"an order that trading knows otherwise",
 		"I4",
@@ -67,7 +83,13 @@ const DAMAGES: readonly (readonly [what: string, expected: string, service: Stat
 		"UPDATE orders SET fee = fee + 1 WHERE status = 'filled'",
 		"UPDATE orders SET fee = fee - 1 WHERE status = 'filled'",
 	],
-	["a wrong count of open orders", "I4", "orders", "UPDATE open_orders SET count = count + 1", "UPDATE open_orders SET count = count - 1"],
+	[
+		"a wrong count of open orders",
+		"I4",
+		"orders",
+		"UPDATE open_orders SET count = count + 1",
+		"UPDATE open_orders SET count = count - 1",
+	],
 	[
 		"a trade for less than its orders were filled",
 		"I5",

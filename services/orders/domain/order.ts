@@ -57,11 +57,21 @@ export function reject(order: OrderRecord, code: RejectCode, at: string): Applie
 
 /** The order as its owner sees it. */
 export function shown(record: OrderRecord): Order {
-	const { filled_notional: _notional, report_seq: _report, event_seq: _event, correlation_id: _correlation, ...order } = record;
+	const {
+		filled_notional: _notional,
+		report_seq: _report,
+		event_seq: _event,
+		correlation_id: _correlation,
+		...order
+	} = record;
 	return order;
 }
 
-function changedAt(order: OrderRecord, at: string, terminal: boolean): Pick<Order, "version" | "updated_at" | "closed_at"> {
+function changedAt(
+	order: OrderRecord,
+	at: string,
+	terminal: boolean,
+): Pick<Order, "version" | "updated_at" | "closed_at"> {
 	return { version: order.version + 1, updated_at: at, closed_at: terminal ? at : null };
 }
 

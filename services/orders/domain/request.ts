@@ -1,6 +1,13 @@
 import type { Instrument } from "../../../contracts/data.ts";
 import type { OrderMetadata, OrderType, PlaceOrder, Side, TimeInForce } from "../../../contracts/orders.ts";
-import { compareDecimals, isDecimal, multiplyDecimals, normalize, scaleOf, toUnits } from "../../../lib/kernel/decimal.ts";
+import {
+	compareDecimals,
+	isDecimal,
+	multiplyDecimals,
+	normalize,
+	scaleOf,
+	toUnits,
+} from "../../../lib/kernel/decimal.ts";
 
 const MAX_METADATA_BYTES = 1_024;
 
@@ -55,7 +62,8 @@ function checkQuantity(quantity: string, instrument: Instrument): Problem[] {
 	const problem = (code: string, message: string) => [{ pointer: "/quantity", code, message }];
 	const wrong = checkAmount("/quantity", quantity);
 	if (wrong) return [wrong];
-	if (!isMultiple(quantity, instrument.lot_size)) return problem("LOT_SIZE", `quantity must be a multiple of ${instrument.lot_size}`);
+	if (!isMultiple(quantity, instrument.lot_size))
+		return problem("LOT_SIZE", `quantity must be a multiple of ${instrument.lot_size}`);
 	if (compareDecimals(quantity, instrument.min_quantity) < 0)
 		return problem("BELOW_MIN_QUANTITY", `quantity must be at least ${instrument.min_quantity}`);
 	if (compareDecimals(quantity, instrument.max_quantity) > 0)
@@ -69,7 +77,8 @@ function checkPrice(type: OrderType, price: string | undefined, instrument: Inst
 	if (price === undefined) return problem("REQUIRED", "a limit order needs a price");
 	const wrong = checkAmount("/price", price);
 	if (wrong) return [wrong];
-	if (!isMultiple(price, instrument.tick_size)) return problem("TICK_SIZE", `price must be a multiple of ${instrument.tick_size}`);
+	if (!isMultiple(price, instrument.tick_size))
+		return problem("TICK_SIZE", `price must be a multiple of ${instrument.tick_size}`);
 	const scale = scaleOf(instrument.tick_size);
 	if (toUnits(price, scale) / toUnits(instrument.tick_size, scale) > Number.MAX_SAFE_INTEGER)
 		return problem("ABOVE_MAX_PRICE", "price is too large");
@@ -78,8 +87,10 @@ function checkPrice(type: OrderType, price: string | undefined, instrument: Inst
 
 function checkAmount(pointer: string, text: string): Problem | null {
 	const name = pointer.slice(1);
-	if (!isDecimal(text)) return { pointer, code: "INVALID_DECIMAL", message: `${name} must be a plain decimal such as "1.25"` };
-	if (text.startsWith("-") || normalize(text) === "0") return { pointer, code: "NOT_POSITIVE", message: `${name} must be more than 0` };
+	if (!isDecimal(text))
+		return { pointer, code: "INVALID_DECIMAL", message: `${name} must be a plain decimal such as "1.25"` };
+	if (text.startsWith("-") || normalize(text) === "0")
+		return { pointer, code: "NOT_POSITIVE", message: `${name} must be more than 0` };
 	return null;
 }
 
@@ -89,8 +100,15 @@ function isMultiple(text: string, step: string): boolean {
 }
 
 function checkNotional({ quantity, price }: PlaceOrder, instrument: Instrument): Problem[] {
-	if (price === undefined || compareDecimals(multiplyDecimals(quantity, price), instrument.min_notional) >= 0) return [];
-	return [{ pointer: "/quantity", code: "BELOW_MIN_NOTIONAL", message: `quantity x price must be at least ${instrument.min_notional}` }];
+	if (price === undefined || compareDecimals(multiplyDecimals(quantity, price), instrument.min_notional) >= 0)
+		return [];
+	return [
+		{
+			pointer: "/quantity",
+			code: "BELOW_MIN_NOTIONAL",
+			message: `quantity x price must be at least ${instrument.min_notional}`,
+		},
+	];
 }
 
 function checkMetadata(metadata: OrderMetadata): Problem[] {

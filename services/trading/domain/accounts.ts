@@ -82,6 +82,8 @@ export function post(accounts: Accounts, postings: readonly Posting[]): void {
 export function assertSolvent(accounts: Accounts): void {
 	for (const account of accounts.byKey.values()) {
 		if (account.kind === "user" && (account.held < 0n || account.balance < account.held))
-			throw new Error(`account ${accountKey(account.owner, account.asset)}: ${account.balance} with ${account.held} held`);
+			throw new Error(
+				`account ${accountKey(account.owner, account.asset)}: ${account.balance} with ${account.held} held`,
+			);
 	}
 }

@@ -1,7 +1,7 @@
-import { remainingLots, type ExecutionOrder, type Side } from "./order.ts";
+import { type ExecutionOrder, remainingLots, type Side } from "./order.ts";
 
 /** A book holds this many orders at the most; a price level as many lots as a number counts exactly. */
-export const MAX_RESTING_ORDERS = 2_000_000;
+const MAX_RESTING_ORDERS = 2_000_000;
 
 interface Resting {
 	readonly order: ExecutionOrder;

@@ -1,7 +1,16 @@
-import { accountOf, availableOn, feeAccountOf, hold, post, type Accounts } from "./accounts.ts";
-import { addOrder, fillResting, findMatches, hasRoom, removeOrder, type Book, type Match, type Matches } from "./book.ts";
-import { feeOn, notionalOf, worstCost, type Market } from "./market.ts";
-import { remainingLots, type ExecutionOrder, type ExecutionStatus, type RejectReason } from "./order.ts";
+import { type Accounts, accountOf, availableOn, feeAccountOf, hold, post } from "./accounts.ts";
+import {
+	addOrder,
+	type Book,
+	fillResting,
+	findMatches,
+	hasRoom,
+	type Match,
+	type Matches,
+	removeOrder,
+} from "./book.ts";
+import { feeOn, type Market, notionalOf, worstCost } from "./market.ts";
+import { type ExecutionOrder, type ExecutionStatus, type RejectReason, remainingLots } from "./order.ts";
 
 /** A trade of this batch, with the two orders as they are to be told of it. */
 export interface ExecutedTrade {
@@ -75,7 +84,11 @@ export function closeUnknown(execution: Execution, order: ExecutionOrder, status
 }
 
 /** Why `order` cannot be executed, or null. */
-export function rejectionOf(execution: Pick<Execution, "market" | "book" | "accounts">, order: ExecutionOrder, found: Matches): RejectReason | null {
+export function rejectionOf(
+	execution: Pick<Execution, "market" | "book" | "accounts">,
+	order: ExecutionOrder,
+	found: Matches,
+): RejectReason | null {
 	if (execution.market.status !== "trading") return "MARKET_NOT_OPEN";
 	if (found.selfTrade && found.lots === 0) return "SELF_TRADE_PREVENTED";
 	if (order.priceTicks === null && found.lots === 0) return "NO_LIQUIDITY";
@@ -89,7 +102,8 @@ export function rejectionOf(execution: Pick<Execution, "market" | "book" | "acco
 /** What `order` takes from its user at the worst, fee included: a market order just what it matches now. */
 export function requiredFunds(market: Market, order: ExecutionOrder, found: Matches): { asset: string; units: bigint } {
 	if (order.side === "sell") return { asset: market.baseAsset, units: BigInt(order.quantityLots) * market.lotUnits };
-	if (order.priceTicks !== null) return { asset: market.quoteAsset, units: worstCost(market, order.priceTicks, order.quantityLots) };
+	if (order.priceTicks !== null)
+		return { asset: market.quoteAsset, units: worstCost(market, order.priceTicks, order.quantityLots) };
 	const units = found.matches.reduce((sum, match) => {
 		const notional = notionalOf(market, match.ticks, match.lots);
 		return sum + notional + feeOn(notional, market.takerFeeBps);
@@ -160,7 +174,12 @@ function rehold({ market, accounts }: Execution, order: ExecutionOrder, units: b
 	order.hold = units;
 }
 
-function report(execution: Execution, order: ExecutionOrder, status: ExecutionStatus, trades: readonly ExecutedTrade[]): void {
+function report(
+	execution: Execution,
+	order: ExecutionOrder,
+	status: ExecutionStatus,
+	trades: readonly ExecutedTrade[],
+): void {
 	order.status = status;
 	order.reportSeq += 1;
 	execution.changed.set(order.orderId, order);

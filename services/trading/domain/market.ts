@@ -36,7 +36,8 @@ export function marketOf(rules: MarketRules): Market {
 	const lotUnits = toUnits(rules.lot_size, ASSET_SCALE);
 	const product = tickUnits * lotUnits;
 	const one = 10n ** BigInt(ASSET_SCALE);
-	if (product <= 0n || product % one !== 0n) throw new Error(`${rules.symbol}: tick x lot is finer than ${ASSET_SCALE} digits`);
+	if (product <= 0n || product % one !== 0n)
+		throw new Error(`${rules.symbol}: tick x lot is finer than ${ASSET_SCALE} digits`);
 	return {
 		symbol: rules.symbol,
 		baseAsset: rules.base_asset,

@@ -1,5 +1,5 @@
 import type { ExecutionReport, Fill } from "../../../contracts/trading.ts";
-import { applyReport, reject, shown, type OrderRecord } from "../../../services/orders/domain/order.ts";
+import { applyReport, type OrderRecord, reject, shown } from "../../../services/orders/domain/order.ts";
 
 const AT = "2026-01-02T03:04:05.000Z";
 const ORDER: OrderRecord = {
@@ -71,14 +71,31 @@ function applied(order: OrderRecord, next: ExecutionReport) {
 test("a report that opens an order tells of its status alone", () => {
 	const { order, events } = applied(ORDER, report(1));
 	expect(order).toMatchObject({ status: "open", report_seq: 1, version: 2, event_seq: 2, closed_at: null });
-	expect(events).toEqual([{ type: "orders.status_updated", aggregate_seq: 2, data: expect.objectContaining({ from: "pending", to: "open" }) }]);
+	expect(events).toEqual([
+		{ type: "orders.status_updated", aggregate_seq: 2, data: expect.objectContaining({ from: "pending", to: "open" }) },
+	]);
 });
 
 test("a fill is told before the status it led to, with contiguous numbers", () => {
-	const filled = report(1, { status: "filled", filled_quantity: "3", filled_notional: "299.99", fee: "0.6", fills: [fill(1, "99.99", "1"), fill(1, "100", "2")] });
+	const filled = report(1, {
+		status: "filled",
+		filled_quantity: "3",
+		filled_notional: "299.99",
+		fee: "0.6",
+		fills: [fill(1, "99.99", "1"), fill(1, "100", "2")],
+	});
 	const { order, events } = applied(ORDER, filled);
-	expect(order).toMatchObject({ status: "filled", remaining_quantity: "0", average_price: "99.9966666667", fee: "0.6", closed_at: AT });
-	expect(events.map((event) => [event.type, event.aggregate_seq])).toEqual([["orders.executed", 2], ["orders.status_updated", 3]]);
+	expect(order).toMatchObject({
+		status: "filled",
+		remaining_quantity: "0",
+		average_price: "99.9966666667",
+		fee: "0.6",
+		closed_at: AT,
+	});
+	expect(events.map((event) => [event.type, event.aggregate_seq])).toEqual([
+		["orders.executed", 2],
+		["orders.status_updated", 3],
+	]);
 });
 
 test("a report is applied once", () => {
@@ -87,13 +104,29 @@ test("a report is applied once", () => {
 });
 
 test("a report ahead of its predecessor is too early; one that covers the gap is not, and tells of no fill twice", () => {
-	const first = applied(ORDER, report(1, { status: "partially_filled", filled_quantity: "1", filled_notional: "100", fills: [fill(1, "100", "1")] })).order;
-	const third = report(3, { status: "filled", filled_quantity: "3", filled_notional: "300", fills: [fill(3, "100", "1")] });
+	const first = applied(
+		ORDER,
+		report(1, {
+			status: "partially_filled",
+			filled_quantity: "1",
+			filled_notional: "100",
+			fills: [fill(1, "100", "1")],
+		}),
+	).order;
+	const third = report(3, {
+		status: "filled",
+		filled_quantity: "3",
+		filled_notional: "300",
+		fills: [fill(3, "100", "1")],
+	});
 	expect(applyReport(first, third)).toEqual({ ok: false, reason: "TOO_EARLY" });
 
 	const whole = { ...third, previous_seq: 0, fills: [fill(1, "100", "1"), fill(2, "100", "1"), fill(3, "100", "1")] };
 	const { events } = applied(first, whole);
-	expect(events[0]).toMatchObject({ type: "orders.executed", data: { fills: [{ trade_id: "t2" }, { trade_id: "t3" }] } });
+	expect(events[0]).toMatchObject({
+		type: "orders.executed",
+		data: { fills: [{ trade_id: "t2" }, { trade_id: "t3" }] },
+	});
 });
 
 test("nothing follows the end of an order", () => {
@@ -111,5 +144,6 @@ test("a rejected order is closed and says why, once", () => {
 
 test("what is shown of an order keeps the bookkeeping to itself", () => {
 	expect(Object.keys(shown(ORDER))).not.toEqual(expect.arrayContaining(["report_seq"]));
-	for (const inner of ["report_seq", "event_seq", "filled_notional", "correlation_id"]) expect(shown(ORDER)).not.toHaveProperty(inner);
+	for (const inner of ["report_seq", "event_seq", "filled_notional", "correlation_id"])
+		expect(shown(ORDER)).not.toHaveProperty(inner);
 });

@@ -15,7 +15,13 @@ const BTC_USD: Instrument = {
 	taker_fee_bps: 20,
 	status: "trading",
 };
-const request = (over: Partial<PlaceOrder> = {}): PlaceOrder => ({ symbol: "BTC-USD", side: "buy", quantity: "1", price: "100", ...over });
+const request = (over: Partial<PlaceOrder> = {}): PlaceOrder => ({
+	symbol: "BTC-USD",
+	side: "buy",
+	quantity: "1",
+	price: "100",
+	...over,
+});
 const codesOf = (order: PlaceOrder) => {
 	const checked = checkRequest(order, BTC_USD);
 	return checked.ok ? [] : checked.errors.map((error) => `${error.pointer} ${error.code}`);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { assertSolvent } from "../../../services/trading/domain/accounts.ts";
 import { bestLevels, findOrder } from "../../../services/trading/domain/book.ts";
-import { close, restingHold, submit, type Execution } from "../../../services/trading/domain/execute.ts";
+import { close, type Execution, restingHold, submit } from "../../../services/trading/domain/execute.ts";
 import { isWorking, remainingLots } from "../../../services/trading/domain/order.ts";
 import { naiveBook } from "./naive-book.ts";
 import { BTC_USD, executionWith, orderOf } from "./support.ts";
@@ -17,16 +17,33 @@ const submission = fc.record({
 	lots: fc.integer({ min: 1, max: 30 }),
 });
 const cancellation = fc.record({ kind: fc.constant("cancel" as const), nth: fc.nat({ max: 200 }) });
-type Command = (typeof submission | typeof cancellation) extends fc.Arbitrary<infer T> ? T : never;
-const commands = fc.array(fc.oneof({ weight: 4, arbitrary: submission }, { weight: 1, arbitrary: cancellation }), { minLength: 1, maxLength: 120 });
+type Command = typeof submission | typeof cancellation extends fc.Arbitrary<infer T> ? T : never;
+const commands = fc.array(fc.oneof({ weight: 4, arbitrary: submission }, { weight: 1, arbitrary: cancellation }), {
+	minLength: 1,
+	maxLength: 120,
+});
 
-function run(execution: Execution, all: readonly Command[], after: (command: Command, id: string) => void = () => {}): void {
+function run(
+	execution: Execution,
+	all: readonly Command[],
+	after: (command: Command, id: string) => void = () => {},
+): void {
 	const ids: string[] = [];
 	for (const [i, command] of all.entries()) {
 		if (command.kind === "submit") {
 			const { user: userId, side, ticks: priceTicks, lots: quantityLots } = command;
 			ids.push(`o${i}`);
-			submit(execution, orderOf({ orderId: `o${i}`, userId, side, priceTicks, quantityLots, rests: command.rests && priceTicks !== null }));
+			submit(
+				execution,
+				orderOf({
+					orderId: `o${i}`,
+					userId,
+					side,
+					priceTicks,
+					quantityLots,
+					rests: command.rests && priceTicks !== null,
+				}),
+			);
 			after(command, `o${i}`);
 		} else {
 			const id = ids[command.nth % Math.max(ids.length, 1)];
@@ -37,7 +54,9 @@ function run(execution: Execution, all: readonly Command[], after: (command: Com
 }
 
 const total = (execution: Execution, asset: string) =>
-	[...execution.accounts.byKey.values()].filter((a) => a.asset === asset).reduce((sum, account) => sum + account.balance, 0n);
+	[...execution.accounts.byKey.values()]
+		.filter((a) => a.asset === asset)
+		.reduce((sum, account) => sum + account.balance, 0n);
 
 test("the engine trades what the plain book trades, and leaves the same book", () => {
 	fc.assert(
@@ -51,11 +70,14 @@ test("the engine trades what the plain book trades, and leaves the same book", (
 				} else {
 					const { user, side, ticks, lots } = command;
 					const expected = naive.submit({ id, user, side, ticks, lots, rests: command.rests && ticks !== null });
-					const traded = execution.trades.slice(told).map((t) => ({ maker: t.maker.orderId, taker: t.taker.orderId, ticks: t.ticks, lots: t.lots }));
+					const traded = execution.trades
+						.slice(told)
+						.map((t) => ({ maker: t.maker.orderId, taker: t.taker.orderId, ticks: t.ticks, lots: t.lots }));
 					expect(traded).toEqual(expected);
 					told = execution.trades.length;
 				}
-				for (const side of ["buy", "sell"] as const) expect(bestLevels(execution.book, side, 100)).toEqual(naive.levels(side));
+				for (const side of ["buy", "sell"] as const)
+					expect(bestLevels(execution.book, side, 100)).toEqual(naive.levels(side));
 			});
 		}),
 		{ numRuns: 400 },

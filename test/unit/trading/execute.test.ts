@@ -1,5 +1,5 @@
-import { accountOf, post, type Accounts } from "../../../services/trading/domain/accounts.ts";
-import { close, closeUnknown, submit, type Execution } from "../../../services/trading/domain/execute.ts";
+import { type Accounts, accountOf, post } from "../../../services/trading/domain/accounts.ts";
+import { close, closeUnknown, type Execution, submit } from "../../../services/trading/domain/execute.ts";
 import { BTC_USD, executionWith, orderOf } from "./support.ts";
 
 const PLENTY = 10n ** 20n;
@@ -20,14 +20,21 @@ test("a crossing order pays the resting price; both sides pay their fee in the q
 	const execution = executionWith(["ann", "bob"], PLENTY);
 	submit(execution, orderOf({ orderId: "a", side: "sell", priceTicks: 100, quantityLots: 1_000_000 }));
 	submit(execution, orderOf({ orderId: "b", userId: "bob", priceTicks: 110, quantityLots: 1_000_000 }));
-	expect(execution.reports.map(({ order }) => [order.orderId, order.status, order.reportSeq])).toEqual([["a", "open", 1], ["a", "filled", 2], ["b", "filled", 1]]);
+	expect(execution.reports.map(({ order }) => [order.orderId, order.status, order.reportSeq])).toEqual([
+		["a", "open", 1],
+		["a", "filled", 2],
+		["b", "filled", 1],
+	]);
 	expect(moneyOf(execution.accounts, "ann", "USD")).toEqual({ balance: PLENTY + 100_000_000n - 100_000n, held: 0n });
 	expect(moneyOf(execution.accounts, "bob", "USD")).toEqual({ balance: PLENTY - 100_000_000n - 200_000n, held: 0n });
 	expect(moneyOf(execution.accounts, "fees:BTC-USD", "USD").balance).toBe(300_000n);
 });
 
 test("what a gtc order cannot match rests; what an ioc order cannot match expires", () => {
-	for (const [rests, status] of [[true, "partially_filled"], [false, "expired"]] as const) {
+	for (const [rests, status] of [
+		[true, "partially_filled"],
+		[false, "expired"],
+	] as const) {
 		const execution = executionWith(["ann", "bob"], PLENTY);
 		submit(execution, orderOf({ orderId: "a", side: "sell", quantityLots: 4 }));
 		submit(execution, orderOf({ orderId: "b", userId: "bob", quantityLots: 10, rests }));
@@ -48,7 +55,10 @@ test.each([
 });
 
 test("a market order that can pay for what it meets is filled; one that cannot trades nothing", () => {
-	for (const [balance, status] of [[10_020_000n, "filled"], [10_019_999n, "rejected"]] as const) {
+	for (const [balance, status] of [
+		[10_020_000n, "filled"],
+		[10_019_999n, "rejected"],
+	] as const) {
 		const execution = executionWith(["ann", "bob"], PLENTY);
 		accountOf(execution.accounts, "bob", "USD").balance = balance;
 		submit(execution, orderOf({ orderId: "a", side: "sell", quantityLots: 100_000 }));
@@ -91,6 +101,11 @@ test("an order that never arrived is kept as ended, without money", () => {
 test("a journal that is out of balance is refused whole", () => {
 	const execution = executionWith(["ann", "bob"], PLENTY);
 	const line = { journalId: "j", kind: "trade", referenceId: "r", asset: "USD" } as const;
-	expect(() => post(execution.accounts, [{ ...line, owner: "ann", amount: 5n }, { ...line, owner: "bob", amount: -4n }])).toThrow("off by 1");
+	expect(() =>
+		post(execution.accounts, [
+			{ ...line, owner: "ann", amount: 5n },
+			{ ...line, owner: "bob", amount: -4n },
+		]),
+	).toThrow("off by 1");
 	expect(execution.accounts.postings).toEqual([]);
 });

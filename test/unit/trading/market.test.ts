@@ -1,4 +1,13 @@
-import { feeOn, fromLots, fromTicks, marketOf, notionalOf, toLots, toTicks, worstCost } from "../../../services/trading/domain/market.ts";
+import {
+	feeOn,
+	fromLots,
+	fromTicks,
+	marketOf,
+	notionalOf,
+	toLots,
+	toTicks,
+	worstCost,
+} from "../../../services/trading/domain/market.ts";
 import { BTC_USD } from "./support.ts";
 
 test("prices become ticks and quantities lots, and back, without losing a digit", () => {
@@ -17,7 +26,14 @@ test("the smallest trade has an exact price", () => {
 });
 
 test("a market whose tick times lot is finer than an amount is not opened", () => {
-	const rules = { symbol: "X-Y", base_asset: "X", quote_asset: "Y", maker_fee_bps: 0, taker_fee_bps: 0, status: "trading" } as const;
+	const rules = {
+		symbol: "X-Y",
+		base_asset: "X",
+		quote_asset: "Y",
+		maker_fee_bps: 0,
+		taker_fee_bps: 0,
+		status: "trading",
+	} as const;
 	expect(() => marketOf({ ...rules, tick_size: "0.001", lot_size: "0.00000001" })).toThrow("finer");
 });
 

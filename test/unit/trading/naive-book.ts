@@ -51,7 +51,8 @@ export function naiveBook() {
 		},
 		levels(side: "buy" | "sell"): [number, number][] {
 			const levels = new Map<number, number>();
-			for (const order of resting) if (order.side === side) levels.set(order.ticks ?? 0, (levels.get(order.ticks ?? 0) ?? 0) + order.lots);
+			for (const order of resting)
+				if (order.side === side) levels.set(order.ticks ?? 0, (levels.get(order.ticks ?? 0) ?? 0) + order.lots);
 			return [...levels].sort(([a], [b]) => (side === "buy" ? b - a : a - b));
 		},
 	};

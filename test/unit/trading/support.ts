@@ -1,7 +1,7 @@
-import { accountKey, emptyAccount, feeAccountOf, type Account } from "../../../services/trading/domain/accounts.ts";
+import { type Account, accountKey, emptyAccount, feeAccountOf } from "../../../services/trading/domain/accounts.ts";
 import { emptyBook } from "../../../services/trading/domain/book.ts";
 import type { Execution } from "../../../services/trading/domain/execute.ts";
-import { marketOf, type Market } from "../../../services/trading/domain/market.ts";
+import { type Market, marketOf } from "../../../services/trading/domain/market.ts";
 import type { ExecutionOrder } from "../../../services/trading/domain/order.ts";
 
 export const BTC_USD = marketOf({
@@ -39,7 +39,10 @@ export function executionWith(users: readonly string[], balance: bigint, market:
 	const byKey = new Map<string, Account>();
 	for (const owner of [...users, feeAccountOf(market.symbol)])
 		for (const asset of [market.baseAsset, market.quoteAsset])
-			byKey.set(accountKey(owner, asset), { ...emptyAccount(owner, asset), balance: users.includes(owner) ? balance : 0n });
+			byKey.set(accountKey(owner, asset), {
+				...emptyAccount(owner, asset),
+				balance: users.includes(owner) ? balance : 0n,
+			});
 	let ids = 0;
 	return {
 		market,

@@ -1,0 +1,83 @@
+import type { Instrument } from "../../contracts/data.ts";
+import type { Tx } from "../../lib/db.ts";
+import { type Market, marketOf } from "./domain/market.ts";
+
+/** How long a writer owns a market without renewing: on the database's clock. */
+const LEASE = "interval '5 seconds'";
+
+/** Who writes a market; `epoch` grows with each new writer. */
+export interface Lease {
+	readonly epoch: string;
+	readonly ownerNode: string;
+	readonly mine: boolean;
+}
+
+/** Keeps the rules of a market the first time it is asked for; later they stay as they were. */
+export async function keepMarket(tx: Tx, instrument: Instrument): Promise<void> {
+	await tx.query(
+		`INSERT INTO markets (symbol, base_asset, quote_asset, tick_size, lot_size, maker_fee_bps, taker_fee_bps, status)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
+		[
+			instrument.symbol,
+			instrument.base_asset,
+			instrument.quote_asset,
+			instrument.tick_size,
+			instrument.lot_size,
+			instrument.maker_fee_bps,
+			instrument.taker_fee_bps,
+			instrument.status,
+		],
+	);
+}
+
+export async function loadMarket(tx: Tx, symbol: string): Promise<Market | null> {
+	const [row] = await tx.query<Parameters<typeof marketOf>[0]>("SELECT * FROM markets WHERE symbol = $1", [symbol]);
+	return row ? marketOf(row) : null;
+}
+
+/**
+ * Takes the market for this process if nobody else holds it. A node of the same id is this node's earlier life: it
+ * need not be waited for, since its commits fail on the new epoch.
+ */
+export async function takeLease(tx: Tx, symbol: string, node: string, instance: string): Promise<Lease> {
+	const [taken] = await tx.query<{ epoch: string }>(
+		`UPDATE markets SET owner_node = $2, owner_instance = $3, epoch = epoch + 1, lease_until = clock_timestamp() + ${LEASE}
+		WHERE symbol = $1 AND (lease_until < clock_timestamp() OR owner_node = $2) RETURNING epoch`,
+		[symbol, node, instance],
+	);
+	if (taken) return { epoch: taken.epoch, ownerNode: node, mine: true };
+	const [held] = await tx.query<{ epoch: string; owner_node: string }>(
+		"SELECT epoch, owner_node FROM markets WHERE symbol = $1",
+		[symbol],
+	);
+	if (!held) throw new Error(`market ${symbol} has no row`);
+	return { epoch: held.epoch, ownerNode: held.owner_node, mine: false };
+}
+
+/**
+ * The first statement of every change to a market: fences off a writer that has been superseded, renews the lease and
+ * locks the row until the commit. Gives the transaction's time, or null when the epoch is no longer in force.
+ */
+export async function fence(tx: Tx, symbol: string, epoch: string): Promise<Date | null> {
+	const [row] = await tx.query<{ now: Date }>(
+		`UPDATE markets SET lease_until = clock_timestamp() + ${LEASE}, book_seq = book_seq + 1
+		WHERE symbol = $1 AND epoch = $2 RETURNING now()`,
+		[symbol, epoch],
+	);
+	return row?.now ?? null;
+}
+
+/** Renews idle leases in one statement; gives the symbols that are still this process's. */
+export async function renewLeases(tx: Tx, instance: string, symbols: readonly string[]): Promise<string[]> {
+	const rows = await tx.query<{ symbol: string }>(
+		`UPDATE markets SET lease_until = clock_timestamp() + ${LEASE}
+		WHERE owner_instance = $1 AND symbol = ANY($2::text[]) RETURNING symbol`,
+		[instance, symbols],
+	);
+	return rows.map((row) => row.symbol);
+}
+
+/** Gives all leases of this process back, so that the next writer need not wait for them to run out. */
+export async function releaseLeases(tx: Tx, instance: string): Promise<void> {
+	await tx.query("UPDATE markets SET lease_until = '-infinity' WHERE owner_instance = $1", [instance]);
+}
