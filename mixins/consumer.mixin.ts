@@ -2,7 +2,7 @@ import type { Envelope } from "../contracts/events.ts";
 import type { Db, Tx } from "../lib/db.ts";
 import { joinBus, leaveBus } from "../lib/event-bus/bus.ts";
 import { startConsumer } from "../lib/event-bus/consumer.ts";
-import { deliveryCounts, type DeliveryCounts } from "../lib/event-bus/deliveries.ts";
+import { type DeliveryCounts, deliveryCounts } from "../lib/event-bus/deliveries.ts";
 import { addOutermost } from "../lib/event-bus/lifecycle.ts";
 import type { Consumption } from "../lib/event-bus/transport.ts";
 import { mixin } from "../lib/service.ts";

@@ -2,8 +2,8 @@ import type { Service } from "moleculer";
 import type { Db, Tx } from "../lib/db.ts";
 import { joinBus, leaveBus } from "../lib/event-bus/bus.ts";
 import { addOutermost } from "../lib/event-bus/lifecycle.ts";
-import { outboxLag, stage, type OutboxLag, type Staged } from "../lib/event-bus/outbox.ts";
-import { startRelay, type Relay } from "../lib/event-bus/relay.ts";
+import { type OutboxLag, outboxLag, type Staged, stage } from "../lib/event-bus/outbox.ts";
+import { type Relay, startRelay } from "../lib/event-bus/relay.ts";
 import { mixin } from "../lib/service.ts";
 
 /** What a service that tells events has. */

@@ -3,17 +3,17 @@ import type { Db, Tx } from "../db.ts";
 import { isRefusal, refuse } from "../refuse.ts";
 import {
 	countLive,
+	type Delivery,
 	dueAggregates,
 	findBlocked,
+	type KeptDelivery,
 	postpone,
 	readDue,
 	setAside,
 	settle,
-	type Delivery,
-	type KeptDelivery,
 } from "./deliveries.ts";
 import { CONSUMER_LOCK, lead, pause, RETRY_LOCK, tryLock } from "./leader.ts";
-import { backoffMs, type BusLogger, type Consumption, type Transport } from "./transport.ts";
+import { type BusLogger, backoffMs, type Consumption, type Transport } from "./transport.ts";
 
 type Handler = (tx: Tx, events: readonly Envelope[]) => Promise<void>;
 
@@ -86,7 +86,10 @@ export function startConsumer(options: ConsumerOptions): Consumption {
 			if (fresh.length === 0) return;
 			const blocked = await findBlocked(tx, fresh);
 			if (blocked.size > 0) await keep(tx, [...blocked].map(parked));
-			await run(tx, fresh.filter((event) => !blocked.has(event)));
+			await run(
+				tx,
+				fresh.filter((event) => !blocked.has(event)),
+			);
 		});
 	}
 
@@ -115,7 +118,10 @@ export function startConsumer(options: ConsumerOptions): Consumption {
 		const next = afterFailure(event, error, 0, 0);
 		await db.transaction(async (tx) => {
 			const fresh = await takeIn(tx, [event]);
-			await keep(tx, fresh.map(() => ({ event, ...next })));
+			await keep(
+				tx,
+				fresh.map(() => ({ event, ...next })),
+			);
 		});
 	}
 
@@ -148,7 +154,10 @@ export function startConsumer(options: ConsumerOptions): Consumption {
 		try {
 			await db.transaction(async (tx) => {
 				chain = (await tryLock(tx, RETRY_LOCK)) ? await readDue(tx, aggregateId, limit) : [];
-				await run(tx, chain.map(({ event }) => event));
+				await run(
+					tx,
+					chain.map(({ event }) => event),
+				);
 				await settle(tx, chain);
 			});
 		} catch (error) {

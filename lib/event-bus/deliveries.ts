@@ -58,7 +58,9 @@ export async function findBlocked(tx: Tx, events: readonly Envelope[]): Promise<
 		[[...new Set(events.map((event) => event.aggregate_id))]],
 	);
 	const heads = new Map(rows.map((row) => [row.aggregate_id, Number(row.seq)]));
-	return new Set(events.filter((event) => event.aggregate_seq > (heads.get(event.aggregate_id) ?? Number.POSITIVE_INFINITY)));
+	return new Set(
+		events.filter((event) => event.aggregate_seq > (heads.get(event.aggregate_id) ?? Number.POSITIVE_INFINITY)),
+	);
 }
 
 /** How many deliveries wait; no more than `limit` are counted. */

@@ -1,4 +1,4 @@
-import { wants, type Subscription, type Transport } from "./transport.ts";
+import { type Subscription, type Transport, wants } from "./transport.ts";
 
 /** A consumer of this process; one that is away was here and is to come back. */
 interface Member {

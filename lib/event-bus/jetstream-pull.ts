@@ -1,8 +1,8 @@
-import { AckPolicy, DeliverPolicy, nanos, type JetStreamManager, type JsMsg } from "nats";
+import { AckPolicy, DeliverPolicy, type JetStreamManager, type JsMsg, nanos } from "nats";
 import type { Envelope } from "../../contracts/events.ts";
 import type { Session } from "./jetstream.ts";
 import { pause } from "./leader.ts";
-import { backoffMs, wants, type BusLogger, type Subscription } from "./transport.ts";
+import { type BusLogger, backoffMs, type Subscription, wants } from "./transport.ts";
 
 interface PullOptions {
 	open(): Promise<Session>;
@@ -74,7 +74,12 @@ async function findConsumer(jsm: JetStreamManager, stream: string, durable: stri
 }
 
 /** Handles what the consumer sends until the signal aborts or the connection or the consumer is lost. */
-async function pump(session: Session, options: PullOptions, signal: AbortSignal, onProgress: () => void): Promise<void> {
+async function pump(
+	session: Session,
+	options: PullOptions,
+	signal: AbortSignal,
+	onProgress: () => void,
+): Promise<void> {
 	const { stream, durable, subscription, prefix, logger } = options;
 	const over = AbortSignal.any([signal, session.lost]);
 	const arrived: JsMsg[] = [];

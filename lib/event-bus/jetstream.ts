@@ -1,16 +1,16 @@
 import { setTimeout as delay } from "node:timers/promises";
 import {
+	type ConnectionOptions,
 	connect,
 	DiscardPolicy,
 	Events,
-	nanos,
-	NatsError,
-	RetentionPolicy,
-	StorageType,
-	type ConnectionOptions,
 	type JetStreamClient,
 	type JetStreamManager,
 	type NatsConnection,
+	NatsError,
+	nanos,
+	RetentionPolicy,
+	StorageType,
 } from "nats";
 import type { Envelope } from "../../contracts/events.ts";
 import { pullEvents } from "./jetstream-pull.ts";
@@ -101,7 +101,10 @@ export function jetStreamTransport({ servers, namespace, logger }: JetStreamOpti
 			// All are on their way before the first is acknowledged; one connection keeps their order.
 			const acks = await Promise.all(
 				events.map((event) =>
-					js.publish(prefix + event.type, JSON.stringify(event), { msgID: event.event_id, timeout: PUBLISH_TIMEOUT_MS }),
+					js.publish(prefix + event.type, JSON.stringify(event), {
+						msgID: event.event_id,
+						timeout: PUBLISH_TIMEOUT_MS,
+					}),
 				),
 			);
 			const [ack, event] = [acks.at(-1), events.at(-1)];
@@ -138,7 +141,10 @@ export function jetStreamTransport({ servers, namespace, logger }: JetStreamOpti
 			const pull = (signal: AbortSignal) =>
 				Promise.all(
 					sourcesOf(subscription).map(({ name, filter }) =>
-						pullEvents({ open: openSession, stream, prefix, subscription, logger, filter: prefix + filter, durable: name }, signal),
+						pullEvents(
+							{ open: openSession, stream, prefix, subscription, logger, filter: prefix + filter, durable: name },
+							signal,
+						),
 					),
 				);
 			const running = subscription.exclusively(async (signal) => void (await pull(signal)), stopping.signal);

@@ -62,7 +62,8 @@ export async function stage(tx: Tx, source: string, events: readonly Staged[]): 
 function dataOf({ type, aggregate_id, data }: Staged): string {
 	const text = JSON.stringify(data);
 	const bytes = Buffer.byteLength(text);
-	if (bytes > MAX_DATA_BYTES) throw new Error(`'${type}' of ${aggregate_id} has ${bytes} bytes of data, more than ${MAX_DATA_BYTES}`);
+	if (bytes > MAX_DATA_BYTES)
+		throw new Error(`'${type}' of ${aggregate_id} has ${bytes} bytes of data, more than ${MAX_DATA_BYTES}`);
 	return text;
 }
 

@@ -1,7 +1,7 @@
 import type { Db, Tx } from "../db.ts";
 import { pause, RELAY_LOCK, tryLock } from "./leader.ts";
 import { hasUnpublished, lastReceipt, markPublished, nextUnpublished, refill } from "./outbox.ts";
-import { backoffMs, type BusLogger, type Transport } from "./transport.ts";
+import { type BusLogger, backoffMs, type Transport } from "./transport.ts";
 
 interface RelayOptions {
 	readonly db: Db;

@@ -46,14 +46,17 @@ const REVOCATION_OVERLAP = "interval '15 seconds'";
 const FORGOTTEN = "now() - interval '1 day'";
 const MAX_SWEPT_SESSIONS = 1000;
 
+/** Keeps a password for an id that no user may have yet. */
 export async function insertCredential(db: Db, userId: string, passwordHash: string): Promise<void> {
 	await db.query("INSERT INTO credentials (user_id, password_hash) VALUES ($1, $2)", [userId, passwordHash]);
 }
 
+/** Forgets the password, and the sessions with it. */
 export async function deleteCredential(db: Db, userId: string): Promise<void> {
 	await db.query("DELETE FROM credentials WHERE user_id = $1", [userId]);
 }
 
+/** The password of that user as it is kept, or null. */
 export async function findCredential(db: Db, userId: string): Promise<Credential | null> {
 	const [row] = await db.query<Credential>("SELECT password_hash, suspended FROM credentials WHERE user_id = $1", [
 		userId,
@@ -94,6 +97,7 @@ export async function insertSession(
 	);
 }
 
+/** Adds the token of a generation to its session. */
 export async function insertRefreshToken(
 	tx: Tx,
 	tokenHash: string,
@@ -166,6 +170,7 @@ export async function revokeBeyond(tx: Tx, userId: string, kept: number): Promis
 	);
 }
 
+/** The live sessions of a user, newest first. */
 export async function listSessions(db: Db, userId: string): Promise<SessionRow[]> {
 	return db.query<SessionRow>(`SELECT * FROM sessions WHERE user_id = $1 AND ${LIVE} ORDER BY session_id DESC`, [
 		userId,
@@ -203,6 +208,7 @@ export async function listSigningKeys(db: Pick<Db | Tx, "query">): Promise<Signi
 	return db.query<SigningKey>("SELECT kid, private_jwk, public_jwk FROM signing_keys ORDER BY created_at DESC, kid");
 }
 
+/** Adds a signing key. */
 export async function insertSigningKey(tx: Tx, key: SigningKey): Promise<void> {
 	await tx.query("INSERT INTO signing_keys (kid, private_jwk, public_jwk) VALUES ($1, $2, $3)", [
 		key.kid,

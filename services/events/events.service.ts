@@ -1,6 +1,6 @@
 import type { TypedService } from "../../lib/service.ts";
-import { consumer, type Consumer } from "../../mixins/consumer.mixin.ts";
-import { database, type Database } from "../../mixins/database.mixin.ts";
+import { type Consumer, consumer } from "../../mixins/consumer.mixin.ts";
+import { type Database, database } from "../../mixins/database.mixin.ts";
 import { queryHistory } from "./events.queries.ts";
 import { record } from "./events.store.ts";
 
@@ -31,7 +31,7 @@ const events: TypedService<"events", {}, Database & Consumer> = {
 	},
 
 	consumes: {
-		"*": (tx, events) => record(tx, events),
+		"*": (tx, batch) => record(tx, batch),
 	},
 };
 

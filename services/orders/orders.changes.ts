@@ -6,7 +6,7 @@ import type { Staged } from "../../lib/event-bus/outbox.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
 import { type Applied, applyReport, type OrderEvent, type OrderRecord, reject } from "./domain/order.ts";
 import { isTerminal } from "./domain/order-state.ts";
-import { countOpen, lockBehind, updateOrders } from "./orders.store.ts";
+import { countClosed, lockBehind, updateOrders } from "./orders.store.ts";
 
 /** What is to happen to an order: a report of its execution, or its rejection before it reached a book. */
 export type Change =
@@ -22,10 +22,14 @@ export type Change =
 const BEFORE_ANY_REPORT = 1;
 
 /**
- * Applies changes in their order and tells of them, in one transaction. Gives per change null, or why it could not be
- * applied: `tooEarly` when its predecessor has yet to come. A change that has been applied before does nothing.
+ * Applies changes in their order and tells of them, in one transaction. Gives per change the order after it, null when it
+ * had been applied before, or why it could not be: `tooEarly` when its predecessor has yet to come.
  */
-export async function applyChanges(outbox: Outbox, tx: Tx, changes: readonly Change[]): Promise<(Error | null)[]> {
+export async function applyChanges(
+	outbox: Outbox,
+	tx: Tx,
+	changes: readonly Change[],
+): Promise<(OrderRecord | Error | null)[]> {
 	const { orders, now } = await lockBehind(tx, furthestOf(changes));
 	const changed = new Map<string, OrderRecord>();
 	const events: Staged[] = [];
@@ -37,10 +41,10 @@ export async function applyChanges(outbox: Outbox, tx: Tx, changes: readonly Cha
 		orders.set(order.order_id, applied.order);
 		changed.set(order.order_id, applied.order);
 		events.push(...applied.events.map((event) => toldOf(applied.order, event, change)));
-		return null;
+		return applied.order;
 	});
 	await updateOrders(tx, [...changed.values()]);
-	await countOpen(tx, closings(changed.values()));
+	await countClosed(tx, closings(changed.values()));
 	await outbox.stage(tx, events);
 	return results;
 }
@@ -75,6 +79,6 @@ export function toldOf(order: OrderRecord, event: OrderEvent, change?: Change): 
 function closings(orders: Iterable<OrderRecord>): Map<string, number> {
 	const closed = new Map<string, number>();
 	for (const order of orders)
-		if (isTerminal(order.status)) closed.set(order.user_id, (closed.get(order.user_id) ?? 0) - 1);
+		if (isTerminal(order.status)) closed.set(order.user_id, (closed.get(order.user_id) ?? 0) + 1);
 	return closed;
 }

@@ -46,8 +46,8 @@ async function takeSteps(
 	const openOrders = counted ?? (await openOrdersOf(orders.db, order.user_id));
 	const decision = await call(caller, "risk.check", { order: submission, open_orders: openOrders }, opts);
 	if (decision.code) {
-		await orders.writes.apply.add({ kind: "reject", orderId: order.order_id, code: decision.code });
-		return readOrThrow(orders, order.order_id);
+		const rejected = await orders.writes.apply.add({ kind: "reject", orderId: order.order_id, code: decision.code });
+		return rejected ?? readOrThrow(orders, order.order_id);
 	}
 	const report = await call(caller, "trading.submit", submission, opts);
 	return settleReport(orders, caller, order, report);
@@ -61,12 +61,12 @@ export async function settleReport(
 	report: ExecutionReport,
 ): Promise<OrderRecord> {
 	const change = { kind: "report", orderId: order.order_id, report } as const;
-	await orders.writes.apply.add(change).catch(async (error) => {
+	const applied = await orders.writes.apply.add(change).catch(async (error) => {
 		if (!isTooEarly(error)) throw error;
 		const whole = await call(caller, "trading.report", { order_id: order.order_id }, { timeout: STEP_TIMEOUT_MS });
-		if (whole) await orders.writes.apply.add({ ...change, report: whole });
+		return whole && orders.writes.apply.add({ ...change, report: whole });
 	});
-	return readOrThrow(orders, order.order_id);
+	return applied ?? readOrThrow(orders, order.order_id);
 }
 
 /** The order as trading takes it. */

@@ -126,7 +126,7 @@ const orders: TypedService<"orders", {}, Adds> = {
 					causationId: event.event_id,
 				})),
 			);
-			const failed = results.find((error) => error !== null);
+			const failed = results.find((result) => result instanceof Error);
 			if (failed) throw failed;
 		},
 	},

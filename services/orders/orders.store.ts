@@ -95,23 +95,28 @@ export async function readByClientIds(
 	return rows.map(recordOf);
 }
 
-/** Adds to the users' counts of open orders, in the order of their ids; gives the new counts. */
-export async function countOpen(tx: Tx, changes: ReadonlyMap<string, number>): Promise<Map<string, number>> {
-	if (changes.size === 0) return new Map();
-	const users = [...changes.keys()].sort();
-	// A count that goes down exists, but INSERT checks the proposed row first: it proposes 0.
-	await tx.query("INSERT INTO open_orders (user_id, count) SELECT unnest($1::uuid[]), 0 ON CONFLICT DO NOTHING", [
-		users,
-	]);
-	await tx.query("SELECT 1 FROM open_orders WHERE user_id = ANY($1::uuid[]) ORDER BY user_id FOR NO KEY UPDATE", [
-		users,
-	]);
+/** Counts newly opened orders per user, users in the order of their ids; gives the new counts. */
+export async function countOpened(tx: Tx, opened: ReadonlyMap<string, number>): Promise<Map<string, number>> {
+	if (opened.size === 0) return new Map();
+	const users = [...opened.keys()].toSorted();
 	const rows = await tx.query<{ user_id: string; count: number }>(
-		`UPDATE open_orders o SET count = o.count + c.change FROM unnest($1::uuid[], $2::integer[]) AS c (user_id, change)
-		WHERE o.user_id = c.user_id RETURNING o.user_id, o.count`,
-		[users, users.map((user) => changes.get(user) as number)],
+		`INSERT INTO open_orders (user_id, count) SELECT * FROM unnest($1::uuid[], $2::integer[])
+		ON CONFLICT (user_id) DO UPDATE SET count = open_orders.count + excluded.count RETURNING user_id, count`,
+		[users, users.map((user) => opened.get(user) as number)],
 	);
 	return new Map(rows.map((row) => [row.user_id, row.count]));
+}
+
+/** Counts closed orders per user, in the same order: two transactions that share users never wait for each other. */
+export async function countClosed(tx: Tx, closed: ReadonlyMap<string, number>): Promise<void> {
+	if (closed.size === 0) return;
+	await tx.query(
+		`WITH locked AS (SELECT user_id FROM open_orders WHERE user_id = ANY($1::uuid[]) ORDER BY user_id FOR NO KEY UPDATE)
+		UPDATE open_orders o SET count = o.count - c.closed
+		FROM unnest($1::uuid[], $2::integer[]) AS c (user_id, closed) JOIN locked USING (user_id)
+		WHERE o.user_id = c.user_id`,
+		[[...closed.keys()], [...closed.values()]],
+	);
 }
 
 /** Locks, in the order of their ids, the orders that have not yet come to the report given with them; gives the time. */

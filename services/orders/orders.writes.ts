@@ -3,7 +3,7 @@ import type { Database } from "../../mixins/database.mixin.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
 import { type OrderRecord, shown } from "./domain/order.ts";
 import { applyChanges, type Change, toldOf } from "./orders.changes.ts";
-import { countOpen, type Draft, insertOrders, readByClientIds } from "./orders.store.ts";
+import { countOpened, type Draft, insertOrders, readByClientIds } from "./orders.store.ts";
 
 const MAX_BATCH = 256;
 const MAX_QUEUE = 10_000;
@@ -17,8 +17,8 @@ export type Kept =
 export interface Writes {
 	/** Keeps a draft as `pending`, once per `client_order_id`. */
 	readonly keep: Batcher<Draft, Kept>;
-	/** Applies what execution brought. */
-	readonly apply: Batcher<Change, void>;
+	/** Applies what execution brought; gives the order after it, or null when that had been applied before. */
+	readonly apply: Batcher<Change, OrderRecord | null>;
 }
 
 /** The group commits of one node. */
@@ -32,7 +32,7 @@ export function openWrites(orders: Database & Outbox): Writes {
 function keepAll(orders: Database & Outbox, drafts: readonly Draft[]): Promise<Kept[]> {
 	return orders.db.transaction(async (tx) => {
 		const fresh = await insertOrders(tx, drafts);
-		const counts = await countOpen(tx, perUser(fresh));
+		const counts = await countOpened(tx, perUser(fresh));
 		await orders.stage(
 			tx,
 			fresh.map((order) => toldOf(order, { type: "orders.created", aggregate_seq: 1, data: shown(order) })),
@@ -85,7 +85,6 @@ function perUser(orders: readonly OrderRecord[]): Map<string, number> {
 	return counts;
 }
 
-async function applyAll(orders: Database & Outbox, changes: readonly Change[]): Promise<(Error | undefined)[]> {
-	const results = await orders.db.transaction((tx) => applyChanges(orders, tx, changes));
-	return results.map((error) => error ?? undefined);
+function applyAll(orders: Database & Outbox, changes: readonly Change[]): Promise<(OrderRecord | Error | null)[]> {
+	return orders.db.transaction((tx) => applyChanges(orders, tx, changes));
 }

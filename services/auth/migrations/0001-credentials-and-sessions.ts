@@ -1,6 +1,7 @@
 import type { Tx } from "../../../lib/db.ts";
 import { createInbox, createOutbox } from "../../../lib/event-bus/schema.ts";
 
+/** Credentials, sessions with their refresh tokens, and signing keys. */
 export async function up(tx: Tx): Promise<void> {
 	await tx.query(CREDENTIALS);
 	await tx.query(SESSIONS);

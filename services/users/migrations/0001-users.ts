@@ -1,6 +1,7 @@
 import type { Tx } from "../../../lib/db.ts";
 import { createInbox, createOutbox } from "../../../lib/event-bus/schema.ts";
 
+/** Users. */
 export async function up(tx: Tx): Promise<void> {
 	await tx.query(USERS);
 	await createOutbox(tx);

@@ -1,8 +1,8 @@
 import type { Envelope } from "../../../contracts/events.ts";
 import type { Db, Tx } from "../../../lib/db.ts";
 import { startConsumer } from "../../../lib/event-bus/consumer.ts";
-import { outboxLag, stage, type Staged } from "../../../lib/event-bus/outbox.ts";
-import { startRelay, type Relay } from "../../../lib/event-bus/relay.ts";
+import { outboxLag, type Staged, stage } from "../../../lib/event-bus/outbox.ts";
+import { type Relay, startRelay } from "../../../lib/event-bus/relay.ts";
 import { createInbox, createOutbox } from "../../../lib/event-bus/schema.ts";
 import type { Consumption, Transport } from "../../../lib/event-bus/transport.ts";
 import { createDatabase, type TestDatabase } from "../../support/databases.ts";
@@ -20,6 +20,8 @@ export interface Source {
 	tell(aggregates: readonly string[], count?: number, type?: Staged["type"]): Promise<void>;
 	/** A relay, as one more node of the service would run it. */
 	startRelay(transport: Transport): Relay;
+	/** Breaks the connections of relays that are at work. */
+	endRelays(): Promise<unknown>;
 	published(): Promise<boolean>;
 }
 
@@ -76,6 +78,11 @@ export async function newSource(): Promise<Source> {
 			atTheEnd(() => relay.stop());
 			return relay;
 		},
+		endRelays: () =>
+			db.query(
+				`SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+				WHERE locktype = 'advisory' AND datname = current_database()`,
+			),
 		published: async () => (await outboxLag(db)).unpublished === 0,
 	};
 }
@@ -108,7 +115,9 @@ export async function newSink(name: string): Promise<Sink> {
 		seen,
 		has: (count) => until(async () => (await seen()).length === count),
 		deliveries: () =>
-			db.query("SELECT aggregate_id || ':' || aggregate_seq AS key, state, attempts FROM deliveries ORDER BY created_at"),
+			db.query(
+				"SELECT aggregate_id || ':' || aggregate_seq AS key, state, attempts FROM deliveries ORDER BY created_at",
+			),
 	};
 }
 

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cp, glob, mkdtemp, rm } from "node:fs/promises";
 import net, { type AddressInfo } from "node:net";

@@ -149,7 +149,7 @@ export function describeEventBus(connect: () => Transport): void {
 			...transport,
 			async publish(events) {
 				const receipt = await transport.publish(events);
-				if (crashes-- > 0) await source.db.query("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'");
+				if (crashes-- > 0) await source.endRelays();
 				return receipt;
 			},
 		};
@@ -197,7 +197,9 @@ function unruly(transport: Transport): Transport {
 			transport.consume({
 				...subscription,
 				async handle(events) {
-					const pile = events.flatMap((event) => Array<Envelope>(1 + Math.floor(Math.random() * MAX_REPEATS)).fill(event));
+					const pile = events.flatMap((event) =>
+						Array<Envelope>(1 + Math.floor(Math.random() * MAX_REPEATS)).fill(event),
+					);
 					pile.sort(() => Math.random() - 0.5);
 					while (pile.length > 0) await subscription.handle(pile.splice(0, 1 + Math.floor(Math.random() * 20)));
 				},
