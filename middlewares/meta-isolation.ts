@@ -1,3 +1,4 @@
+import type { Context } from "moleculer";
 import { callHook } from "./call-hook.ts";
 
 /**
@@ -6,7 +7,7 @@ import { callHook } from "./call-hook.ts";
  */
 export const metaIsolation = callHook("MetaIsolation", (next) => (action, params, opts) => {
 	const answer = next(action, params, opts);
-	return answer.finally(() => {
-		if (answer.ctx) answer.ctx.meta = {};
-	});
+	// The callee keeps its own, also when it runs on after the caller has stopped waiting.
+	if (answer.ctx) answer.ctx = Object.create(answer.ctx, { meta: { value: {} } }) as Context;
+	return answer;
 });

@@ -51,6 +51,7 @@ export function outbox(name: string) {
 				async function stopped() {
 					if (!this.relay) return;
 					await this.relay.stop();
+					this.relay = null;
 					await leaveBus(this.broker);
 				},
 			);

@@ -1,14 +1,18 @@
 import type { Envelope } from "../../contracts/events.ts";
 import type { Db, Tx } from "../db.ts";
 
-/** An event that was taken over from the transport and has yet to be handled. */
-export interface Delivery {
-	readonly event: Envelope;
+/** How an event stands that could not be handled. */
+export interface Fate {
 	readonly state: "retrying" | "parked" | "dead";
 	readonly attempts: number;
 	readonly lastError: string | null;
 	/** When to try it, in ms from now. */
 	readonly delayMs: number;
+}
+
+/** An event that was taken over from the transport and has yet to be handled. */
+export interface Delivery extends Fate {
+	readonly event: Envelope;
 }
 
 /** A delivery as it lies in the table; `ageMs` counts from when it was set aside. */
@@ -107,7 +111,7 @@ export async function settle(tx: Tx, deliveries: readonly KeptDelivery[]): Promi
 }
 
 /** Writes down a failed try of `kept`, unless another node has done so meanwhile. */
-export async function postpone(tx: Tx, kept: KeptDelivery, next: Omit<Delivery, "event">): Promise<void> {
+export async function postpone(tx: Tx, kept: KeptDelivery, next: Fate): Promise<void> {
 	await tx.query(
 		`UPDATE deliveries SET state = $1, attempts = $2, last_error = $3, next_try_at = now() + $4 * interval '1 millisecond'
 		WHERE event_id = $5 AND attempts = $6 AND state <> 'dead'`,

@@ -1,6 +1,6 @@
 import { AckPolicy, DeliverPolicy, type JetStreamManager, type JsMsg, nanos } from "nats";
 import type { Envelope } from "../../contracts/events.ts";
-import type { Session } from "./jetstream.ts";
+import type { Session } from "./jetstream-session.ts";
 import { pause } from "./leader.ts";
 import { type BusLogger, backoffMs, type Subscription, wants } from "./transport.ts";
 

@@ -27,12 +27,9 @@ const LINGER_MS = 5;
 const RECEIPT_CHECK_MS = 5_000;
 const DRAIN_LIMIT_MS = 3_000;
 
-/**
- * Publishes the outbox of `source`, in rounds: read, publish, mark. An advisory lock that ends with the round's
- * transaction lets one node at a time have a round. What fails is published again, so events may repeat; an event never
- * overtakes an earlier one of its aggregate, since a round that fails marks nothing.
- */
-export function startRelay({ db, source, transport, logger }: RelayOptions): Relay {
+/** Publishes the outbox of `source` until it is stopped. Every node of the service has a relay; they take turns. */
+export function startRelay(options: RelayOptions): Relay {
+	const { db, source, logger } = options;
 	const stopping = new AbortController();
 	let kicked = false;
 	let rouse = () => {};
@@ -73,32 +70,8 @@ export function startRelay({ db, source, transport, logger }: RelayOptions): Rel
 	}
 
 	async function drain(): Promise<void> {
-		while ((await round()) === BATCH && Date.now() < stopAt);
+		while ((await publishNext(options)) && Date.now() < stopAt);
 		checkAt = Date.now() + RECEIPT_CHECK_MS;
-	}
-
-	/** Publishes the next events; gives their number, or `BATCH` when those already published must go again. */
-	function round(): Promise<number> {
-		return db.transaction(async (tx) => {
-			if (!(await tryLock(tx, RELAY_LOCK))) return 0;
-			const earlier = await lastReceipt(tx);
-			const lost = async () => earlier !== null && !(await transport.holds(earlier));
-			// Before, lest these events overtake those that were lost; and after, since this batch's receipt would hide
-			// a loss that came between.
-			if (await lost()) return publishAgain(tx);
-			const batch = await nextUnpublished(tx, source, BATCH);
-			if (batch.length === 0) return 0;
-			const receipt = await transport.publish(batch.map((entry) => entry.event));
-			if (await lost()) return publishAgain(tx);
-			await markPublished(tx, batch, receipt);
-			return batch.length;
-		});
-	}
-
-	async function publishAgain(tx: Tx): Promise<number> {
-		logger.warn(`The transport has lost events of '${source}': publishing them again`);
-		await refill(tx);
-		return BATCH;
 	}
 
 	return {
@@ -113,4 +86,32 @@ export function startRelay({ db, source, transport, logger }: RelayOptions): Rel
 			await running;
 		},
 	};
+}
+
+/**
+ * One round: reads the next events, publishes and marks them; gives whether there may be more. An advisory lock that
+ * ends with the transaction lets one node at a time have a round. A round that fails marks nothing and is repeated as
+ * a whole, so events may repeat, but none overtakes an earlier one of its aggregate.
+ */
+function publishNext({ db, source, transport, logger }: RelayOptions): Promise<boolean> {
+	return db.transaction(async (tx) => {
+		if (!(await tryLock(tx, RELAY_LOCK))) return false;
+		const earlier = await lastReceipt(tx);
+		const lost = async () => earlier !== null && !(await transport.holds(earlier));
+		// Asked before, lest these events overtake those that were lost; and after, since this batch's receipt would
+		// hide a loss that came between.
+		if (await lost()) return publishAgain(tx, source, logger);
+		const batch = await nextUnpublished(tx, source, BATCH);
+		if (batch.length === 0) return false;
+		const receipt = await transport.publish(batch.map((entry) => entry.event));
+		if (await lost()) return publishAgain(tx, source, logger);
+		await markPublished(tx, batch, receipt);
+		return batch.length === BATCH;
+	});
+}
+
+async function publishAgain(tx: Tx, source: string, logger: BusLogger): Promise<true> {
+	logger.warn(`The transport has lost events of '${source}': publishing them again`);
+	await refill(tx);
+	return true;
 }

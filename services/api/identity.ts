@@ -27,7 +27,7 @@ export function openIdentity(broker: ServiceBroker): Identity {
 	);
 	// While `auth` is away nobody can end a session, so what is known of them stays true.
 	const update = () => void ended.update().catch((error) => broker.logger.debug("ended sessions are not known", error));
-	const poll = setInterval(update, REVOCATION_POLL_MS);
+	const poll = setInterval(update, REVOCATION_POLL_MS).unref();
 
 	return {
 		update,

@@ -79,15 +79,14 @@ function keyring(fetchKeys: () => Promise<JsonWebKeySet>): JWTVerifyGetKey {
 	}
 
 	return async ({ kid = "" }) => {
-		const age = performance.now() - fetchedAtMs;
-		if (age > KEYS_MAX_AGE_MS || (!keys.has(kid) && age > KEYS_MIN_INTERVAL_MS)) {
+		const known = keys.has(kid);
+		if (performance.now() - fetchedAtMs > (known ? KEYS_MAX_AGE_MS : KEYS_MIN_INTERVAL_MS)) {
 			fetching ??= fetch().finally(() => {
 				fetching = null;
 			});
-			// Keys that cannot be fetched again serve on, whatever their age.
-			await fetching.catch((error) => {
-				if (!keys.has(kid)) throw error;
-			});
+			// A key that is known serves on until newer ones are there, however long that takes.
+			if (known) fetching.catch(() => {});
+			else await fetching;
 		}
 		const key = keys.get(kid);
 		if (!key) throw new errors.JWKSNoMatchingKey();

@@ -24,8 +24,6 @@ type Request<A extends keyof AuthApi> = Context<Parameters<AuthApi[A]>[0], Meta>
 /** More than anybody has devices; beyond it the one that was unused the longest ends. */
 const MAX_SESSIONS_PER_USER = 50;
 
-const MAX_USER_AGENT_LENGTH = 256;
-
 /** A user id that nobody has, for a query that takes as long as one that finds somebody. */
 const NOBODY = "00000000-0000-0000-0000-000000000000";
 
@@ -64,7 +62,7 @@ async function openSession(auth: Auth, ctx: Context<unknown, Meta>, user: User):
 	const session_id = uuid();
 	const { user_id } = user;
 	const { ip = "", user_agent = "" } = ctx.meta.client ?? {};
-	const client = { ip, user_agent: user_agent.slice(0, MAX_USER_AGENT_LENGTH) };
+	const client = { ip, user_agent };
 	const refreshToken = newRefreshToken();
 	await auth.db.transaction(async (tx) => {
 		if (!(await store.lockUnsuspended(tx, user_id))) throw refuse("USER_SUSPENDED");

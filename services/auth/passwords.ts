@@ -7,7 +7,7 @@ import { refuse } from "../../lib/refuse.ts";
 export const MIN_PASSWORD_LENGTH = 8;
 export const MAX_PASSWORD_LENGTH = 128;
 
-/** OWASP's choice for argon2id, the library's default algorithm: 19 MiB, 2 passes, 1 lane. Some 20 ms of a core. */
+/** OWASP's choice for argon2id, the library's default algorithm: 19 MiB, 2 passes, 1 lane. Some 10 ms of a core. */
 const COST = { memoryCost: 19 * 1024, timeCost: 2, parallelism: 1 };
 
 /** Half of the cores, so that a wave of logins cannot starve the orders of the same process. */

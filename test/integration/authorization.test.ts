@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
 import type { Meta } from "../../contracts/index.ts";
 import { brokerOptions } from "../../moleculer.config.ts";
@@ -5,6 +6,9 @@ import { person } from "../support/people.ts";
 
 const user = person("ann");
 const admin = person("root", "admin");
+
+/** What `late` finds in its meta at its end. */
+const lateMeta = Promise.withResolvers<unknown>();
 
 const guarded: ServiceSchema = {
 	name: "guarded",
@@ -28,6 +32,13 @@ const guarded: ServiceSchema = {
 				await ctx.mcall([{ action: "guarded.usurp", params: {} }]);
 				await ctx.call("guarded.open", {}, { meta: { user: admin.meta.user } });
 				return ctx.meta;
+			},
+		},
+		late: {
+			auth: "public",
+			async handler(ctx) {
+				await delay(150);
+				lateMeta.resolve({ ...ctx.meta });
 			},
 		},
 		slow: { auth: "public", handler: () => new Promise((resolve) => setTimeout(resolve, 1_000, "done")) },
@@ -99,6 +110,12 @@ test.each(["guarded", "remote"])("%s: no callee changes who its caller takes for
 	const deadline = Date.now() + 10_000;
 	const meta = await broker.call(`${service}.trust`, {}, { meta: { ...user.meta, deadline } });
 	expect(meta).toEqual({ ...user.meta, deadline });
+});
+
+test("who is called keeps to what it was told, also after the caller has stopped waiting", async () => {
+	const meta = { ...user.meta, deadline: Date.now() + 100 };
+	await expect(broker.call("guarded.late", {}, { meta })).rejects.toMatchObject({ type: "REQUEST_TIMEOUT" });
+	expect(await lateMeta.promise).toEqual(meta);
 });
 
 test("a call past its deadline is not begun", async () => {

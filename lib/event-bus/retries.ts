@@ -1,0 +1,57 @@
+import type { Handling } from "./consumer.ts";
+import { dueAggregates, type KeptDelivery, postpone, readDue, settle } from "./deliveries.ts";
+import { isTemporary } from "./failures.ts";
+import { pause, RETRY_LOCK, tryLock } from "./leader.ts";
+import { backoffMs } from "./transport.ts";
+
+const POLL_MS = 200;
+const MAX_AGGREGATES_PER_POLL = 100;
+/** The most events of one aggregate that one transaction takes, once its first can be handled. */
+const MAX_CHAIN = 500;
+
+/** Tries the events that were set aside again, as they are due. */
+export function startRetries(handling: Handling): { stop(): Promise<void> } {
+	const stopping = new AbortController();
+	const running = run();
+
+	async function run(): Promise<void> {
+		for (let failures = 0; !stopping.signal.aborted; ) {
+			await pause(failures === 0 ? POLL_MS : backoffMs(failures), stopping.signal);
+			try {
+				for (const aggregateId of await dueAggregates(handling.db, MAX_AGGREGATES_PER_POLL)) {
+					if (!stopping.signal.aborted) await retry(handling, aggregateId, MAX_CHAIN);
+				}
+				failures = 0;
+			} catch (error) {
+				failures += 1;
+				if (failures === 1) handling.logger.warn(`'${handling.name}' cannot try its waiting events`, error);
+			}
+		}
+	}
+
+	return {
+		async stop() {
+			stopping.abort();
+			await running;
+		},
+	};
+}
+
+/** Tries the waiting events of an aggregate, on one node at a time: all together, or else the first alone. */
+async function retry(handling: Handling, aggregateId: string, limit: number): Promise<void> {
+	let chain: readonly KeptDelivery[] = [];
+	try {
+		await handling.db.transaction(async (tx) => {
+			chain = (await tryLock(tx, RETRY_LOCK)) ? await readDue(tx, aggregateId, limit) : [];
+			const events = chain.map((kept) => kept.event);
+			await handling.run(tx, events);
+			await settle(tx, chain);
+		});
+	} catch (error) {
+		const [head] = chain;
+		if (!head || isTemporary(error)) throw error;
+		if (chain.length > 1) return retry(handling, aggregateId, 1);
+		const fate = handling.fail(head.event, error, head.attempts, head.ageMs);
+		await handling.db.transaction((tx) => postpone(tx, head, fate));
+	}
+}
