@@ -23,6 +23,9 @@ export interface Embedded {
 	stop(): Promise<void>;
 }
 
+/** The same at each start: leases of an earlier process that was killed are then known to be this node's own. */
+const NODE_ID = "embedded";
+
 /** Starts all that a cluster has in this process, on a PostgreSQL of its own where the environment names no other. */
 export async function startEmbedded(progress: Progress): Promise<Embedded> {
 	const settings = env();
@@ -41,7 +44,7 @@ export async function startEmbedded(progress: Progress): Promise<Embedded> {
 		setDatabaseUrls(urls);
 		await progress("Migrations", () => migrateAll(STATEFUL_SERVICES, settings.databaseUrl));
 
-		const broker = await createNode(SERVICE_NAMES, { transporter: null });
+		const broker = await createNode(SERVICE_NAMES, { transporter: null, nodeID: NODE_ID });
 		closers.push(() => broker.stop());
 		await progress("Services", () => broker.start());
 

@@ -8,6 +8,7 @@ export function callerOf(ctx: Pick<Context<unknown, Meta>, "meta">): Principal {
 	return ctx.meta.user;
 }
 
+/** Whether the user may do what admins may. */
 export function isAdmin(user: Principal): boolean {
 	return user.roles.includes("admin");
 }

@@ -16,7 +16,7 @@ const CREATE_LOG = `
 		applied_at timestamptz NOT NULL DEFAULT now()
 	)`;
 
-/** Brings the database at `url` up to the migrations in `folder`, all in one transaction; gives the names it applied. */
+/** Brings the database at `url` up to the migrations in `folder`, in one transaction; gives the names it applied. */
 export async function migrate(url: string, folder: string): Promise<string[]> {
 	const db = openDb(url, { applicationName: "migrate", poolSize: 1 });
 	try {

@@ -1,6 +1,6 @@
 import { Errors } from "moleculer";
 
-/** Every code that a client can meet, with the HTTP status it answers with. Codes are stable: clients switch on them. */
+/** Every code that a client can meet, with its HTTP status. Codes are stable: clients switch on them. */
 const STATUS = {
 	MALFORMED_REQUEST: 400,
 	UNAUTHENTICATED: 401,

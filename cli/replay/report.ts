@@ -25,7 +25,8 @@ export function showResult(result: ReplayResult, trades: number): string {
 export function showMismatches({ mismatches }: ReplayResult): string {
 	const lines = mismatches.slice(0, MAX_SHOWN).map(({ index, recorded, taped }) => {
 		const told = taped ? `${taped.quantity} @ ${taped.price} ${taped.taker_side}` : "nothing";
-		return `  trade ${index}: recorded ${recorded.quantity} @ ${recorded.price} ${recorded.takerSide}, the tape has ${told}`;
+		const wanted = `${recorded.quantity} @ ${recorded.price} ${recorded.takerSide}`;
+		return `  trade ${index}: recorded ${wanted}, the tape has ${told}`;
 	});
 	return lines.join("\n");
 }

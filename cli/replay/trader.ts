@@ -3,7 +3,7 @@ import type { Page } from "../../contracts/common.ts";
 import type { Order, PlaceOrder } from "../../contracts/orders.ts";
 import type { Trade } from "../../contracts/trading.ts";
 
-/** A request is tried this often before the replay gives up; an order keeps its `client_order_id`, so it is placed once. */
+/** So often a request is tried; an order keeps its `client_order_id`, so it is placed once. */
 const MAX_TRIES = 10;
 const RETRY_AFTER_MS = 500;
 const PENDING_POLL_MS = 100;

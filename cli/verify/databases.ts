@@ -21,6 +21,7 @@ export async function servicesWith(
 	return services;
 }
 
+/** A small pool on each database. */
 export function openDatabases(urlOf: (service: StatefulService) => string): AllDatabases {
 	const opened = STATEFUL_SERVICES.map((service) => [
 		service,
@@ -29,6 +30,7 @@ export function openDatabases(urlOf: (service: StatefulService) => string): AllD
 	return Object.fromEntries(opened);
 }
 
+/** Ends all connections. */
 export async function closeDatabases(dbs: AllDatabases): Promise<void> {
 	await Promise.all(Object.values(dbs).map((db) => db.close()));
 }

@@ -91,7 +91,8 @@ function wrongTrades(trading: Db): Promise<string[]> {
 function wrongFills(trading: Db): Promise<string[]> {
 	return offencesOf(
 		trading,
-		`SELECT 'order ' || order_id || ' was filled ' || filled_lots * lot_size || ', its fills are ' || coalesce(quantity, 0) AS offence
+		`SELECT 'order ' || order_id || ' was filled ' || filled_lots * lot_size || ', its fills are '
+			|| coalesce(quantity, 0) AS offence
 		FROM orders o JOIN markets m USING (symbol)
 			LEFT JOIN (SELECT order_id, sum(quantity) AS quantity, sum(price * quantity) AS notional, sum(fee) AS fee
 				FROM fills GROUP BY order_id) f USING (order_id)
@@ -108,7 +109,8 @@ function wrongHolds(trading: Db): Promise<string[]> {
 			SELECT order_id, o.status, hold, CASE
 				WHEN o.status NOT IN ('open', 'partially_filled') THEN 0
 				WHEN side = 'sell' THEN left_over
-				ELSE left_over * price + trunc(left_over * price * greatest(maker_fee_bps, taker_fee_bps) / 10000, 10) END AS due
+				ELSE left_over * price
+					+ trunc(left_over * price * greatest(maker_fee_bps, taker_fee_bps) / 10000, 10) END AS due
 			FROM orders o JOIN markets m USING (symbol),
 				LATERAL (SELECT (quantity_lots - filled_lots) * lot_size AS left_over, price_ticks * tick_size AS price) n) d
 		WHERE hold <> due`,
@@ -120,8 +122,9 @@ function wrongHeldSums(trading: Db): Promise<string[]> {
 		trading,
 		`SELECT owner || ' ' || asset || ': ' || held || ' held, open orders hold ' || coalesce(hold, 0) AS offence
 		FROM accounts LEFT JOIN (
-			SELECT user_id::text AS owner, CASE side WHEN 'buy' THEN quote_asset ELSE base_asset END AS asset, sum(hold) AS hold
-			FROM orders JOIN markets USING (symbol) GROUP BY 1, 2) h USING (owner, asset)
+			SELECT user_id::text AS owner, sum(hold) AS hold,
+				CASE side WHEN 'buy' THEN quote_asset ELSE base_asset END AS asset
+			FROM orders JOIN markets USING (symbol) GROUP BY owner, 3) h USING (owner, asset)
 		WHERE held <> coalesce(hold, 0)`,
 	);
 }

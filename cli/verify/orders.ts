@@ -28,8 +28,8 @@ async function differingOrders({ orders, trading }: AllDatabases): Promise<strin
 	const kept = rowsOf<OrderSide & { readonly reached: boolean }>(
 		orders,
 		`SELECT order_id::text AS key, quantity::text, report_seq > 0 AS reached, concat_ws(' ', status, 'filled',
-			trim_scale(filled_quantity), 'for', trim_scale(filled_notional), 'fee', trim_scale(fee), 'report', report_seq) AS state
-		FROM orders WHERE ($1::uuid IS NULL OR order_id > $1) ORDER BY order_id LIMIT $2`,
+			trim_scale(filled_quantity), 'for', trim_scale(filled_notional), 'fee', trim_scale(fee), 'report', report_seq
+		) AS state FROM orders WHERE ($1::uuid IS NULL OR order_id > $1) ORDER BY order_id LIMIT $2`,
 	);
 	const executed = rowsOf<OrderSide>(
 		trading,
@@ -50,7 +50,8 @@ async function differingOrders({ orders, trading }: AllDatabases): Promise<strin
 function miscounted(orders: Db): Promise<string[]> {
 	return offencesOf(
 		orders,
-		`SELECT 'user ' || user_id || ' has ' || coalesce(o.n, 0) || ' open orders, counted ' || coalesce(count, 0) AS offence
+		`SELECT 'user ' || user_id || ' has ' || coalesce(o.n, 0) || ' open orders, counted '
+			|| coalesce(count, 0) AS offence
 		FROM open_orders FULL JOIN (SELECT user_id, count(*) AS n FROM orders WHERE closed_at IS NULL GROUP BY user_id) o
 			USING (user_id) WHERE coalesce(count, 0) <> coalesce(o.n, 0)`,
 	);
@@ -72,7 +73,8 @@ async function illegalHistories(orders: Db): Promise<string[]> {
 	const histories = rowsOf<Told>(
 		orders,
 		`SELECT o.order_id::text AS key, o.status, o.event_seq, e.events FROM orders o, LATERAL (
-			SELECT coalesce(json_agg(json_build_object('seq', aggregate_seq, 'type', type, 'from', data->>'from', 'to', data->>'to')
+			SELECT coalesce(json_agg(json_build_object(
+				'seq', aggregate_seq, 'type', type, 'from', data->>'from', 'to', data->>'to')
 				ORDER BY aggregate_seq), '[]') AS events
 			FROM outbox WHERE aggregate_id = o.order_id::text) e
 		WHERE ($1::uuid IS NULL OR o.order_id > $1) ORDER BY o.order_id LIMIT $2`,

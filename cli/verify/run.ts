@@ -16,7 +16,7 @@ const SETTLE_LIMIT_MS = 30_000;
 const SETTLE_POLL_MS = 200;
 /** What has been under way for longer than this is left over from something. */
 const LEFT_OVER_S = 2;
-/** While a cluster works, two databases are never read at the same moment: what only seems wrong is right soon after. */
+/** While a cluster works, two databases are never read at the same moment: what only seems wrong is right soon. */
 const MAX_LOOKS = 4;
 const LOOK_AGAIN_MS = 1_000;
 /** Enough to see what is wrong. */

@@ -95,7 +95,8 @@ export async function dueAggregates(db: Db, limit: number): Promise<readonly str
 /** The first waiting deliveries of an aggregate, in order; none when its first one is not due. */
 export async function readDue(tx: Tx, aggregateId: string, limit: number): Promise<readonly KeptDelivery[]> {
 	const rows = await tx.query<{ envelope: Envelope; attempts: number; due: boolean; age: number }>(
-		`SELECT envelope, attempts, next_try_at <= now() AS due, (extract(epoch FROM now() - created_at) * 1000)::float8 AS age
+		`SELECT envelope, attempts, next_try_at <= now() AS due,
+			(extract(epoch FROM now() - created_at) * 1000)::float8 AS age
 		FROM deliveries WHERE state <> 'dead' AND aggregate_id = $1 ORDER BY aggregate_seq LIMIT $2`,
 		[aggregateId, limit],
 	);
@@ -113,7 +114,8 @@ export async function settle(tx: Tx, deliveries: readonly KeptDelivery[]): Promi
 /** Writes down a failed try of `kept`, unless another node has done so meanwhile. */
 export async function postpone(tx: Tx, kept: KeptDelivery, next: Fate): Promise<void> {
 	await tx.query(
-		`UPDATE deliveries SET state = $1, attempts = $2, last_error = $3, next_try_at = now() + $4 * interval '1 millisecond'
+		`UPDATE deliveries SET state = $1, attempts = $2, last_error = $3,
+			next_try_at = now() + $4 * interval '1 millisecond'
 		WHERE event_id = $5 AND attempts = $6 AND state <> 'dead'`,
 		[next.state, next.attempts, cut(next.lastError), next.delayMs, kept.event.event_id, kept.attempts],
 	);

@@ -25,11 +25,11 @@ export interface Unpublished {
 /** The form that every type's `data` has today; a change that old readers cannot read will count it up. */
 const DATA_VERSION = 1;
 
-/** How far back events are published again when the transport has lost some: all that it may still have held, and a day. */
+/** How far back events are published again when the transport has lost some: what it may still have held, and a day. */
 const REFILL_WINDOW = "4 days";
 const REFILL_TIMEOUT = "10min";
 
-/** An event must fit into a NATS message of 1 MiB with the rest of its envelope: one that did not would stop the relay. */
+/** An event must fit into a NATS message of 1 MiB with its envelope: one that did not would stop the relay. */
 const MAX_DATA_BYTES = 768 * 1_024;
 
 /** Writes `events` of the service `source` in one statement, in their order, to be published after the commit. */
@@ -41,7 +41,8 @@ export async function stage(tx: Tx, source: string, events: readonly Staged[]): 
 	// long before it gets the aggregate's lock.
 	await tx.query(
 		`WITH told AS (
-			INSERT INTO outbox (event_id, type, aggregate_id, aggregate_seq, data, correlation_id, causation_id, version, occurred_at)
+			INSERT INTO outbox (event_id, type, aggregate_id, aggregate_seq, data, correlation_id, causation_id,
+				version, occurred_at)
 			SELECT *, ${DATA_VERSION}, clock_timestamp()
 			FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::json[], $6::text[], $7::text[])
 			RETURNING position
@@ -74,7 +75,8 @@ function dataOf({ type, aggregate_id, data }: Staged): string {
 export async function nextUnpublished(tx: Tx, source: string, limit: number): Promise<readonly Unpublished[]> {
 	// An array, not a join: the planner must never walk the whole outbox for the few rows of the queue.
 	const rows = await tx.query<OutboxRow>(
-		`SELECT position, event_id, type, aggregate_id, aggregate_seq, version, data, correlation_id, causation_id, occurred_at
+		`SELECT position, event_id, type, aggregate_id, aggregate_seq, version, data, correlation_id, causation_id,
+			occurred_at
 		FROM outbox
 		WHERE position = ANY (ARRAY(SELECT position FROM outbox_queue ORDER BY position LIMIT $1))
 		ORDER BY position`,

@@ -29,7 +29,7 @@ export async function createOutbox(tx: Tx): Promise<void> {
 		)`);
 }
 
-/** Makes the tables of a database that takes events in. `inbox` has every event that was taken over from the transport. */
+/** Makes the tables of a database that takes events in. `inbox` has every event taken over from the transport. */
 export async function createInbox(tx: Tx): Promise<void> {
 	await tx.query(`
 		CREATE TABLE inbox (

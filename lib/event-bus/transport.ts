@@ -4,7 +4,7 @@ import type { Envelope } from "../../contracts/events.ts";
 /** Where the bus reports what an operator should know. */
 export type BusLogger = Pick<Logger, "warn" | "error">;
 
-/** Where a transport has put the last event of a publication: by it the transport can tell later whether it has lost some. */
+/** Where a transport has put the last event of a publication: by it, it can tell later whether it has lost some. */
 export interface Receipt {
 	/** The store that took it; another one after the store was lost. */
 	readonly store: string;
@@ -20,7 +20,7 @@ export interface Subscription {
 	readonly types: readonly string[];
 	/** Resolves when the effects of `events` are committed; when it rejects, they come again. */
 	handle(events: readonly Envelope[]): Promise<void>;
-	/** Runs `work` on one node of the service at a time, until `signal` aborts; `work` must end when its own signal does. */
+	/** Runs `work` on one node of the service at a time until `signal` aborts; it must end when its own signal does. */
 	exclusively(work: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void>;
 }
 

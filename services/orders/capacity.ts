@@ -12,6 +12,7 @@ export interface Capacity {
 	assertRoom(): Promise<void>;
 }
 
+/** The capacity that the setting `orders.max_open_orders` gives. */
 export function capacityOf(orders: Database & Settings): Capacity {
 	let countedAt = 0;
 	let counted: Promise<number> = Promise.resolve(0);

@@ -22,8 +22,8 @@ export type Change =
 const BEFORE_ANY_REPORT = 1;
 
 /**
- * Applies changes in their order and tells of them, in one transaction. Gives per change the order after it, null when it
- * had been applied before, or why it could not be: `tooEarly` when its predecessor has yet to come.
+ * Applies changes in their order and tells of them, in one transaction. Gives per change the order after it, null when
+ * it had been applied before, or why it could not be: `tooEarly` when its predecessor has yet to come.
  */
 export async function applyChanges(
 	outbox: Outbox,

@@ -119,7 +119,7 @@ export async function countClosed(tx: Tx, closed: ReadonlyMap<string, number>): 
 	);
 }
 
-/** Locks, in the order of their ids, the orders that have not yet come to the report given with them; gives the time. */
+/** Locks, in the order of their ids, the orders that have not come to the report given with them; gives the time. */
 export async function lockBehind(
 	tx: Tx,
 	reports: ReadonlyMap<string, number>,
@@ -237,7 +237,8 @@ export async function selectStalePending(
 ): Promise<StalePending[]> {
 	const rows = await db.query<Row & { timed_out: boolean }>(
 		`SELECT *, created_at < clock_timestamp() - make_interval(secs => $2) AS timed_out FROM orders
-		WHERE status = 'pending' AND created_at < clock_timestamp() - make_interval(secs => $1) ORDER BY created_at LIMIT $3`,
+		WHERE status = 'pending' AND created_at < clock_timestamp() - make_interval(secs => $1)
+		ORDER BY created_at LIMIT $3`,
 		[ageS, timeoutS, limit],
 	);
 	return rows.map((row) => ({ order: recordOf(row), timedOut: row.timed_out }));

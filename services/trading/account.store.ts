@@ -1,9 +1,10 @@
-import type { Tx } from "../../lib/db.ts";
-import { fromUnits, toUnits } from "../../lib/kernel/decimal.ts";
+import type { Balance, Posting } from "../../contracts/trading.ts";
+import type { Db, Tx } from "../../lib/db.ts";
+import { fromUnits, normalize, subtractDecimals, toUnits } from "../../lib/kernel/decimal.ts";
 import { type Account, type Accounts, accountKey, emptyAccount } from "./domain/accounts.ts";
 import { ASSET_SCALE } from "./domain/market.ts";
 
-/** The accounts of every owner in every asset, locked in one order for all transactions, so that none wait in a ring. */
+/** The accounts of every owner in every asset, locked in one order for all, so that none wait in a ring. */
 export function lockAccounts(tx: Tx, owners: Iterable<string>, assets: readonly string[]): Promise<Accounts> {
 	return selectAccounts(tx, owners, assets, "FOR NO KEY UPDATE");
 }
@@ -84,4 +85,40 @@ async function savePostings(tx: Tx, { postings }: Accounts): Promise<void> {
 			postings.map((posting) => fromUnits(posting.amount, ASSET_SCALE)),
 		],
 	);
+}
+
+/** The balances of a user in every asset that anything ever happened in. */
+export async function selectBalances(db: Db, userId: string): Promise<Balance[]> {
+	const rows = await db.query<{ asset: string; balance: string; held: string }>(
+		"SELECT asset, balance, held FROM accounts WHERE owner = $1 ORDER BY asset",
+		[userId],
+	);
+	return rows.map(({ asset, balance, held }) => ({
+		asset,
+		balance: normalize(balance),
+		held: normalize(held),
+		available: subtractDecimals(balance, held),
+	}));
+}
+
+interface PostingFilter {
+	readonly owner: string;
+	readonly asset: string | null;
+	readonly before: string | null;
+	readonly limit: number;
+}
+
+/** The postings on an owner's accounts, newest first. */
+export async function selectPostings(db: Db, filter: PostingFilter): Promise<Posting[]> {
+	const rows = await db.query<Omit<Posting, "created_at"> & { created_at: Date }>(
+		`SELECT posting_id, journal_id, kind, reference_id, asset, amount, created_at FROM postings
+		WHERE owner = $1 AND ($2::text IS NULL OR asset = $2) AND ($3::bigint IS NULL OR posting_id < $3)
+		ORDER BY posting_id DESC LIMIT $4`,
+		[filter.owner, filter.asset, filter.before, filter.limit],
+	);
+	return rows.map(({ created_at, ...row }) => ({
+		...row,
+		amount: normalize(row.amount),
+		created_at: created_at.toISOString(),
+	}));
 }

@@ -135,7 +135,8 @@ async function saveTrades(tx: Tx, market: Market, trades: readonly ExecutedTrade
 		`INSERT INTO trades (symbol, created_at, trade_id, trade_seq, price, quantity, taker_side, maker_order_id,
 			taker_order_id, maker_user_id, taker_user_id, maker_fee, taker_fee, maker_report_seq, taker_report_seq)
 		SELECT $1, $2::timestamptz, * FROM unnest($3::uuid[], $4::bigint[], $5::numeric[], $6::numeric[], $7::text[],
-			$8::uuid[], $9::uuid[], $10::uuid[], $11::uuid[], $12::numeric[], $13::numeric[], $14::integer[], $15::integer[])`,
+			$8::uuid[], $9::uuid[], $10::uuid[], $11::uuid[], $12::numeric[], $13::numeric[], $14::integer[],
+			$15::integer[])`,
 		[
 			market.symbol,
 			now,

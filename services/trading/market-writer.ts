@@ -21,7 +21,7 @@ export interface MarketCommand {
 	readonly correlationId: string;
 }
 
-/** What came of a command: a report, `known` for an order that had ended or arrived before, or the node to ask instead. */
+/** What came of a command: a report, `known` for an order that had arrived or ended before, or whom to ask instead. */
 export type Executed =
 	| { readonly at: "here"; readonly report: ExecutionReport }
 	| { readonly at: "known" }

@@ -1,6 +1,8 @@
 import type { Instrument } from "../../contracts/data.ts";
-import type { Tx } from "../../lib/db.ts";
-import { type Market, marketOf } from "./domain/market.ts";
+import type { Side } from "../../contracts/orders.ts";
+import type { Depth } from "../../contracts/trading.ts";
+import type { Db, Tx } from "../../lib/db.ts";
+import { fromLots, fromTicks, type Market, marketOf } from "./domain/market.ts";
 
 /** How long a writer owns a market without renewing: on the database's clock. */
 const LEASE = "interval '5 seconds'";
@@ -30,6 +32,7 @@ export async function keepMarket(tx: Tx, instrument: Instrument): Promise<void> 
 	);
 }
 
+/** The rules of a market that has been kept, or null. */
 export async function loadMarket(tx: Tx, symbol: string): Promise<Market | null> {
 	const [row] = await tx.query<Parameters<typeof marketOf>[0]>("SELECT * FROM markets WHERE symbol = $1", [symbol]);
 	return row ? marketOf(row) : null;
@@ -41,7 +44,8 @@ export async function loadMarket(tx: Tx, symbol: string): Promise<Market | null>
  */
 export async function takeLease(tx: Tx, symbol: string, node: string, instance: string): Promise<Lease> {
 	const [taken] = await tx.query<{ epoch: string }>(
-		`UPDATE markets SET owner_node = $2, owner_instance = $3, epoch = epoch + 1, lease_until = clock_timestamp() + ${LEASE}
+		`UPDATE markets SET owner_node = $2, owner_instance = $3, epoch = epoch + 1,
+			lease_until = clock_timestamp() + ${LEASE}
 		WHERE symbol = $1 AND (lease_until < clock_timestamp() OR owner_node = $2) RETURNING epoch`,
 		[symbol, node, instance],
 	);
@@ -80,4 +84,30 @@ export async function renewLeases(tx: Tx, instance: string, symbols: readonly st
 /** Gives all leases of this process back, so that the next writer need not wait for them to run out. */
 export async function releaseLeases(tx: Tx, instance: string): Promise<void> {
 	await tx.query("UPDATE markets SET lease_until = '-infinity' WHERE owner_instance = $1", [instance]);
+}
+
+const DEFAULT_DEPTH = 50;
+
+/** The committed book, best prices first: any node can answer. */
+export async function readDepth(db: Db, market: Market, depth = DEFAULT_DEPTH): Promise<Depth> {
+	const rows = await db.query<{ side: Side; price_ticks: string; lots: string; sequence: string }>(
+		`WITH market AS (SELECT book_seq FROM markets WHERE symbol = $1),
+		levels AS (
+			SELECT side, price_ticks, sum(quantity_lots - filled_lots) AS lots,
+				row_number() OVER (PARTITION BY side ORDER BY price_ticks * CASE side WHEN 'buy' THEN -1 ELSE 1 END) AS place
+			FROM orders WHERE symbol = $1 AND status IN ('open', 'partially_filled') GROUP BY side, price_ticks
+		)
+		SELECT side, price_ticks, lots, book_seq AS sequence FROM market LEFT JOIN levels ON place <= $2 ORDER BY place`,
+		[market.symbol, depth],
+	);
+	const levelsOf = (side: Side) =>
+		rows
+			.filter((row) => row.side === side)
+			.map((row) => [fromTicks(market, Number(row.price_ticks)), fromLots(market, Number(row.lots))] as const);
+	return {
+		symbol: market.symbol,
+		sequence: Number(rows[0]?.sequence ?? 0),
+		bids: levelsOf("buy"),
+		asks: levelsOf("sell"),
+	};
 }

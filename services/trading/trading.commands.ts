@@ -13,9 +13,9 @@ import type { Settings } from "../../mixins/settings.mixin.ts";
 import { lockAccounts, saveAccounts } from "./account.store.ts";
 import { accountOf, availableOn, EXTERNAL, type Posting, post } from "./domain/accounts.ts";
 import { ASSET_SCALE } from "./domain/market.ts";
+import { readReport } from "./fill.store.ts";
 import type { MarketCommand } from "./market-writer.ts";
 import type { Markets } from "./markets.ts";
-import { readReport } from "./trading.queries.ts";
 import { insertTransfer, readTransfer } from "./transfer.store.ts";
 
 export type Trading = Database & Outbox & Settings & { readonly markets: Markets };

@@ -42,6 +42,7 @@ function fillOf(market: Market, order: Readonly<ExecutionOrder>, trade: Executed
 	};
 }
 
+/** The event that tells of a report. */
 export function executionReported(report: ExecutionReport, correlationId: string): Staged {
 	return {
 		type: "trading.execution_reported",
@@ -52,6 +53,7 @@ export function executionReported(report: ExecutionReport, correlationId: string
 	};
 }
 
+/** The event that tells of a trade; it has no names of users. */
 export function tradeExecuted(market: Market, trade: ExecutedTrade, now: Date, correlationId: string): Staged {
 	const data: TradeExecuted = {
 		trade_id: trade.tradeId,

@@ -4,10 +4,13 @@ import type { TypedService } from "../../lib/service.ts";
 import { type Database, database } from "../../mixins/database.mixin.ts";
 import { type Outbox, outbox } from "../../mixins/outbox.mixin.ts";
 import { type Settings, settings } from "../../mixins/settings.mixin.ts";
+import { selectBalances } from "./account.store.ts";
+import { readReport } from "./fill.store.ts";
+import { readDepth } from "./market.store.ts";
 import { executionOrderOf } from "./market-writer.ts";
 import { type Markets, openMarkets } from "./markets.ts";
 import { closeOrder, deposit, submitOrder, withdraw } from "./trading.commands.ts";
-import { listBalances, listFills, listPostings, readDepth, readReport, rehearse } from "./trading.queries.ts";
+import { listFills, listPostings, rehearse } from "./trading.queries.ts";
 
 const MAX_DEPTH = 500;
 const symbol = { type: "string", pattern: /^[A-Z0-9]{2,12}-[A-Z0-9]{2,12}$/ } as const;
@@ -72,7 +75,7 @@ const trading: TypedService<"trading", {}, Database & Outbox & Settings & { mark
 		balances: {
 			auth: "user",
 			handler(ctx) {
-				return listBalances(this.db, callerOf(ctx).user_id);
+				return selectBalances(this.db, callerOf(ctx).user_id);
 			},
 		},
 		fills: {

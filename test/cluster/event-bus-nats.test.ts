@@ -141,7 +141,8 @@ describe("the event bus on NATS JetStream", () => {
 		sink.start(standby);
 		await source.tell(["a"], 10);
 		await sink.db.query(
-			"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()",
+			`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+			WHERE pid <> pg_backend_pid() AND datname = current_database()`,
 		);
 		await until(async () => (await sink.seen()).length === 30, HEALED_MS);
 		release();

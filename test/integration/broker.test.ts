@@ -12,7 +12,7 @@ beforeEach(async () => {
 	broker.createService({
 		name: "probe",
 		actions: {
-			hang: { auth: "internal", timeout: 10, handler: () => delay(200) },
+			hang: { auth: "internal", handler: () => delay(200) },
 			crash: {
 				auth: "internal",
 				handler() {
@@ -28,7 +28,9 @@ beforeEach(async () => {
 afterEach(() => broker.stop());
 
 test("the circuit opens on timeouts, so that callers stop waiting", async () => {
-	const outcomes = await Promise.allSettled(Array.from({ length: ENOUGH }, () => broker.call("probe.hang")));
+	const outcomes = await Promise.allSettled(
+		Array.from({ length: ENOUGH }, () => broker.call("probe.hang", {}, { timeout: 10 })),
+	);
 	expect(outcomes.map((outcome) => outcome.status === "rejected" && outcome.reason.type)).toEqual(
 		Array.from({ length: ENOUGH }, () => "REQUEST_TIMEOUT"),
 	);

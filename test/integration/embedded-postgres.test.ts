@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { appendFileSync, chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import os from "node:os";
@@ -19,8 +20,12 @@ afterAll(async () => {
 
 async function ask(url: string, sql: string): Promise<unknown> {
 	const db = openDb(url, { applicationName: "test", poolSize: 1 });
-	const rows = await db.query(sql).finally(() => db.close());
-	return Object.values(rows[0] ?? {})[0];
+	try {
+		const [row] = await db.query(sql);
+		return Object.values(row ?? {})[0];
+	} finally {
+		await db.close();
+	}
 }
 
 test("a server is of version 18, durable, and keeps its data from one start to the next", async () => {
@@ -55,6 +60,7 @@ test("the process id that a crash left, and another program has by now, is not w
 
 test("a taken port is passed over", async () => {
 	const taken = net.createServer().listen(0, "127.0.0.1");
+	await once(taken, "listening");
 	const { port } = taken.address() as net.AddressInfo;
 	const server = await startPostgres({ ...options, port });
 	expect(server.port).not.toBe(port);

@@ -180,7 +180,8 @@ test("an order that was left pending is driven to its end, or expires when its t
 	const leave = async (age: string) => {
 		const orderId = newId();
 		await node.dbs.orders.query(
-			`INSERT INTO orders (order_id, user_id, symbol, side, order_type, time_in_force, quantity, price, status, fee_asset, metadata, correlation_id, created_at)
+			`INSERT INTO orders (order_id, user_id, symbol, side, order_type, time_in_force, quantity, price, status,
+				fee_asset, metadata, correlation_id, created_at)
 			VALUES ($1, $2, 'BTC-USD', 'buy', 'limit', 'gtc', 1, 1, 'pending', 'USD', '{}', 'left', now() - $3::interval)`,
 			[orderId, ann.id, age],
 		);

@@ -25,14 +25,17 @@ afterAll(async () => {
 	rmSync(folder, { recursive: true });
 });
 
+/** When the recorder got the first message. */
+const NOW_NS = 172_316_125_400;
+
 /** Lines as the recorder writes them: trades in both directions among messages of other streams. */
 function recordingOf(trades: readonly (readonly [price: string, quantity: string, buyerIsMaker: boolean])[]): string {
-	const lines = trades.flatMap(([p, q, m], i) => [
-		`17231612540${i} {"stream":"btcusdt@bookTicker","data":{"u":${i},"s":"BTCUSDT","b":"1.00","B":"1","a":"2.00","A":"1"}}`,
-		`17231612540${i} {"stream":"btcusdt@trade","data":{"e":"trade","E":${1000 + i},"s":"BTCUSDT","t":${i},"p":"${p}","q":"${q}","T":${1000 + i},"m":${m},"M":true}}`,
+	const messages = trades.flatMap(([p, q, m], i) => [
+		{ stream: "btcusdt@bookTicker", data: { u: i, s: "BTCUSDT", b: "1.00", B: "1", a: "2.00", A: "1" } },
+		{ stream: "btcusdt@trade", data: { e: "trade", s: "BTCUSDT", t: i, p, q, T: 1000 + i, m, M: true } },
 	]);
 	const file = path.join(folder, "recorded.gz");
-	writeFileSync(file, gzipSync(`${lines.join("\n")}\n`));
+	writeFileSync(file, gzipSync(messages.map((message, i) => `${NOW_NS + i} ${JSON.stringify(message)}\n`).join("")));
 	return file;
 }
 

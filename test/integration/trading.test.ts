@@ -159,7 +159,8 @@ test("the ledger refuses a journal that is out of balance, and every change of w
 	const { db } = { db: node.dbs.trading };
 	await expect(
 		db.query(
-			"INSERT INTO postings (journal_id, kind, reference_id, owner, asset, amount) VALUES ($1, 'trade', $1, $2, 'USD', 5)",
+			`INSERT INTO postings (journal_id, kind, reference_id, owner, asset, amount)
+			VALUES ($1, 'trade', $1, $2, 'USD', 5)`,
 			[newId(), ann.id],
 		),
 	).rejects.toThrow("unbalanced journal");
@@ -180,14 +181,15 @@ test("a batch that cannot be committed leaves nothing, and the book is what it w
 	expect(await submit(order(bob, { ...eth, quantity: "3" }))).toMatchObject({ status: "filled", filled_quantity: "3" });
 });
 
-test("a writer that another has superseded does not write on its old book: it takes over again and rebuilds", async () => {
+test("a writer that was superseded does not write on its old book: it takes over again and rebuilds", async () => {
 	const [ann, bob] = [await rich("ann", { USD: "1000" }), await rich("bob", { BTC: "10" })];
 	const bid = order(ann, { symbol: "BTC-USDT", price: "100", quantity: "0.5" });
 	await call(node.broker, "trading.deposit", { asset: "USDT", amount: "1000", idempotency_key: "t" }, ann);
 	await submit(bid);
 	// Another writer has taken the market over, canceled the order, and gone.
 	await node.dbs.trading.query(
-		"UPDATE markets SET epoch = epoch + 1, owner_node = 'other', owner_instance = 'other', lease_until = '-infinity' WHERE symbol = 'BTC-USDT'",
+		`UPDATE markets SET epoch = epoch + 1, owner_node = 'other', owner_instance = 'other', lease_until = '-infinity'
+		WHERE symbol = 'BTC-USDT'`,
 	);
 	await node.dbs.trading.query("UPDATE orders SET status = 'canceled', hold = 0 WHERE order_id = $1", [bid.order_id]);
 	const ask = order(bob, { symbol: "BTC-USDT", side: "sell", price: "100", quantity: "0.5", time_in_force: "ioc" });
@@ -199,7 +201,8 @@ test("while another node holds the lease, a call that was passed on here is refu
 	const ann = await rich("ann", { USD: "1000" });
 	await submit(order(ann, { symbol: "ETH-USD", price: "1" }));
 	await node.dbs.trading.query(
-		"UPDATE markets SET epoch = epoch + 1, owner_node = 'other', owner_instance = 'other', lease_until = now() + interval '1 hour' WHERE symbol = 'ETH-USD'",
+		`UPDATE markets SET epoch = epoch + 1, owner_node = 'other', owner_instance = 'other',
+			lease_until = now() + interval '1 hour' WHERE symbol = 'ETH-USD'`,
 	);
 	const passedOn = call(node.broker, "trading.submit", order(ann, { symbol: "ETH-USD", price: "1" }), {
 		meta: { forwarded: true },

@@ -47,7 +47,7 @@ test("all invariants hold after some trading, and there was something to look at
 	expect(Number(events)).toBeGreaterThan(10);
 });
 
-/** Breaks something behind the services' back, and mends it. Guards that would refuse it are out of the way meanwhile. */
+/** Breaks something behind the services' back, and mends it. Guards that would refuse it are out of the way. */
 const DAMAGES: readonly (readonly [
 	what: string,
 	expected: string,
@@ -115,7 +115,8 @@ const DAMAGES: readonly (readonly [
 		"an event that the history does not have",
 		"I8",
 		"events",
-		"CREATE TABLE lost AS SELECT * FROM events WHERE type = 'orders.executed'; DELETE FROM events WHERE type = 'orders.executed'",
+		`CREATE TABLE lost AS SELECT * FROM events WHERE type = 'orders.executed';
+		DELETE FROM events WHERE type = 'orders.executed'`,
 		"INSERT INTO events OVERRIDING SYSTEM VALUE SELECT * FROM lost; DROP TABLE lost",
 	],
 	[

@@ -20,7 +20,7 @@ export function assessDependency(name: string, latenciesMs: readonly (number | n
 	return { name, status, latency_ms: reached.length > 0 ? Math.max(...reached) : null };
 }
 
-/** Down when orders cannot be placed, degraded when anything else is amiss. `dependencies` are by the service using them. */
+/** Down when orders cannot be placed, degraded when anything else is amiss; `dependencies` by service they serve. */
 export function assessCluster(
 	services: readonly ServiceHealth[],
 	dependencies: ReadonlyMap<string, DependencyHealth>,

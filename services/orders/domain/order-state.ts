@@ -17,6 +17,7 @@ export function mayBecome(from: Status, to: Status): boolean {
 	return (NEXT[from] as readonly Status[]).includes(to);
 }
 
+/** Whether an order has ended with this status. */
 export function isTerminal(status: Status): boolean {
 	return NEXT[status].length === 0;
 }

@@ -36,6 +36,7 @@ export function feeAccountOf(symbol: string): string {
 	return `fees:${symbol}`;
 }
 
+/** What the account is found by among those of a transaction. */
 export function accountKey(owner: string, asset: string): string {
 	return `${owner}/${asset}`;
 }
@@ -53,6 +54,7 @@ export function accountOf(accounts: Accounts, owner: string, asset: string): Acc
 	return account;
 }
 
+/** What of the account no open order holds. */
 export function availableOn(account: Account): bigint {
 	return account.balance - account.held;
 }

@@ -42,6 +42,7 @@ export interface Matches {
 	readonly selfTrade: boolean;
 }
 
+/** A book that nobody has ordered in. */
 export function emptyBook(): Book {
 	return { buy: [], sell: [], byId: new Map() };
 }
@@ -121,6 +122,7 @@ export function removeOrder(book: Book, orderId: string): ExecutionOrder | undef
 	return order;
 }
 
+/** The resting order of that id, or undefined. */
 export function findOrder(book: Book, orderId: string): ExecutionOrder | undefined {
 	return book.byId.get(orderId)?.order;
 }
@@ -133,7 +135,7 @@ export function bestLevels(book: Book, side: Side, count: number): [ticks: numbe
 		.map((level) => [level.ticks, level.lots]);
 }
 
-/** The users whose orders `incoming` ones on the other side can match, when `lots` is the most that they take in all. */
+/** The users whose orders `incoming` ones of the other side can match, when they take at most `lots` in all. */
 export function ownersInReach(book: Book, side: Side, incoming: readonly ExecutionOrder[], lots: number): Set<string> {
 	const owners = new Set<string>();
 	const levels = book[side];

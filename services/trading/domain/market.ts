@@ -67,10 +67,12 @@ function wholeNumberOf(units: bigint, step: bigint, text: string): number {
 	return count;
 }
 
+/** Whole ticks as a price. */
 export function fromTicks(market: Market, ticks: number): string {
 	return fromUnits(BigInt(ticks) * market.tickUnits, ASSET_SCALE);
 }
 
+/** Whole lots as a quantity. */
 export function fromLots(market: Market, lots: number): string {
 	return fromUnits(BigInt(lots) * market.lotUnits, ASSET_SCALE);
 }

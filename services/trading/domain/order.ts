@@ -28,10 +28,12 @@ export interface ExecutionOrder {
 	arrivalSeq: number;
 }
 
+/** What has not been filled yet. */
 export function remainingLots(order: ExecutionOrder): number {
 	return order.quantityLots - order.filledLots;
 }
 
+/** Whether the order can still be filled. */
 export function isWorking(order: ExecutionOrder): boolean {
 	return order.status === "open" || order.status === "partially_filled";
 }

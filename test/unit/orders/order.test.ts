@@ -103,7 +103,7 @@ test("a report is applied once", () => {
 	expect(applyReport(order, report(1))).toEqual({ ok: false, reason: "ALREADY_APPLIED" });
 });
 
-test("a report ahead of its predecessor is too early; one that covers the gap is not, and tells of no fill twice", () => {
+test("a report ahead of its predecessor is too early; one that covers the gap tells of no fill twice", () => {
 	const first = applied(
 		ORDER,
 		report(1, {

@@ -1,0 +1,99 @@
+import type { RejectCode, Side } from "../../contracts/orders.ts";
+import type { ExecutionReport, Fill } from "../../contracts/trading.ts";
+import type { Db } from "../../lib/db.ts";
+import { normalize } from "../../lib/kernel/decimal.ts";
+
+/** An order has at most as many fills as it has lots; a report of all of them reads this many. */
+const MAX_REPORTED_FILLS = 100_000;
+
+interface ReportRow {
+	order_id: string;
+	user_id: string;
+	symbol: string;
+	status: ExecutionReport["status"];
+	reject_code: RejectCode | null;
+	report_seq: number;
+	filled: string;
+	filled_notional: string;
+	fee: string;
+	quote_asset: string;
+	updated_at: Date;
+}
+
+/** What has become of an order so far with all its fills, or null when it never arrived. */
+export async function readReport(db: Db, orderId: string): Promise<ExecutionReport | null> {
+	return db.transaction(async (tx) => {
+		await tx.query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+		const [row] = await tx.query<ReportRow>(
+			`SELECT o.*, o.filled_lots * m.lot_size AS filled, m.quote_asset
+			FROM orders o JOIN markets m USING (symbol) WHERE order_id = $1`,
+			[orderId],
+		);
+		if (!row) return null;
+		const fills = await tx.query<FillRow>(
+			`SELECT f.*, m.quote_asset FROM fills f JOIN markets m USING (symbol)
+			WHERE order_id = $1 ORDER BY report_seq, trade_id LIMIT ${MAX_REPORTED_FILLS}`,
+			[orderId],
+		);
+		return {
+			order_id: row.order_id,
+			user_id: row.user_id,
+			symbol: row.symbol,
+			previous_seq: 0,
+			report_seq: row.report_seq,
+			status: row.status,
+			reject_code: row.reject_code,
+			filled_quantity: normalize(row.filled),
+			filled_notional: normalize(row.filled_notional),
+			fee: normalize(row.fee),
+			fee_asset: row.quote_asset,
+			fills: fills.map(fillOf),
+			timestamp: row.updated_at.toISOString(),
+		};
+	});
+}
+
+interface FillRow {
+	trade_id: string;
+	order_id: string;
+	user_id: string;
+	symbol: string;
+	side: Side;
+	liquidity: "maker" | "taker";
+	price: string;
+	quantity: string;
+	fee: string;
+	report_seq: number;
+	created_at: Date;
+	quote_asset: string;
+}
+
+function fillOf({ quote_asset, created_at, ...row }: FillRow): Fill {
+	return {
+		...row,
+		price: normalize(row.price),
+		quantity: normalize(row.quantity),
+		fee: normalize(row.fee),
+		fee_asset: quote_asset,
+		created_at: created_at.toISOString(),
+	};
+}
+
+interface FillFilter {
+	readonly userId: string;
+	readonly orderId: string | null;
+	/** Trade ids grow with time. */
+	readonly before: string | null;
+	readonly limit: number;
+}
+
+/** The fills of a user, newest first. */
+export async function selectFills(db: Db, filter: FillFilter): Promise<Fill[]> {
+	const rows = await db.query<FillRow>(
+		`SELECT f.*, m.quote_asset FROM fills f JOIN markets m USING (symbol)
+		WHERE user_id = $1 AND ($2::uuid IS NULL OR order_id = $2) AND ($3::uuid IS NULL OR trade_id < $3)
+		ORDER BY trade_id DESC LIMIT $4`,
+		[filter.userId, filter.orderId, filter.before, filter.limit],
+	);
+	return rows.map(fillOf);
+}
