@@ -113,7 +113,8 @@ export interface TradingApi {
 	submit(params: SubmitOrder): ExecutionReport;
 	/** Ends an order. One that never arrived is kept as ended, so that it cannot arrive later. */
 	close(params: { readonly order: SubmitOrder; readonly status: "canceled" | "expired" }): ExecutionReport;
-	report(params: { readonly order_id: string }): ExecutionReport | null;
+	/** What has become of an order, with its fills since the report `after_seq`; null when it never arrived. */
+	report(params: { readonly order_id: string; readonly after_seq: number }): ExecutionReport | null;
 	/** Why the order would be rejected now, or null; what it takes of the asset and what is available. */
 	rehearse(params: SubmitOrder): {
 		readonly code: RejectCode | null;

@@ -47,8 +47,8 @@ const ACQUIRE_TIMEOUT_MS = 3_000;
 const RETRIED_STATES: ReadonlySet<string> = new Set(["40001", "40P01", "55P03"]);
 const MAX_ATTEMPTS = 5;
 
-/** SQLSTATE classes that mean the server cannot serve now: connection (08), resources (53), operator (57). */
-const UNAVAILABLE_CLASSES: ReadonlySet<string> = new Set(["08", "53", "57"]);
+/** SQLSTATEs that mean the server cannot serve now: connection (08), resources (53), shut down or starting (57P). */
+const UNAVAILABLE = /^(?:08|53|57P)/;
 
 /** A pool on the database at `url`. Its errors are `SERVICE_UNAVAILABLE` when the server cannot be reached. */
 export function openDb(url: string, options: DbOptions): Db {
@@ -125,5 +125,5 @@ function isUnavailable(error: unknown): boolean {
 	if (!(error instanceof DatabaseError)) return false;
 	const state = sqlStateOf(error);
 	// The server always gives a state: an error without one is the connection's own.
-	return state === undefined || UNAVAILABLE_CLASSES.has(state.slice(0, 2)) || /^E[A-Z]+$/.test(state);
+	return state === undefined || UNAVAILABLE.test(state) || /^E[A-Z]+$/.test(state);
 }

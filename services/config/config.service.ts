@@ -1,6 +1,6 @@
 import type { TypedService } from "../../lib/service.ts";
-import { database, type Database } from "../../mixins/database.mixin.ts";
-import { outbox, type Outbox } from "../../mixins/outbox.mixin.ts";
+import { type Database, database } from "../../mixins/database.mixin.ts";
+import { type Outbox, outbox } from "../../mixins/outbox.mixin.ts";
 import { setSetting } from "./config.commands.ts";
 import { listSettings, readHistory, readSetting } from "./config.queries.ts";
 

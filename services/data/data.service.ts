@@ -1,10 +1,10 @@
 import type { Instrument } from "../../contracts/data.ts";
 import { pageRules } from "../../lib/page.ts";
 import { call, type TypedService } from "../../lib/service.ts";
-import { catalogue, type Catalogue } from "../../mixins/catalogue.mixin.ts";
+import { type Catalogue, catalogue } from "../../mixins/catalogue.mixin.ts";
 import { consumer } from "../../mixins/consumer.mixin.ts";
-import { database, type Database } from "../../mixins/database.mixin.ts";
-import { outbox, type Outbox } from "../../mixins/outbox.mixin.ts";
+import { type Database, database } from "../../mixins/database.mixin.ts";
+import { type Outbox, outbox } from "../../mixins/outbox.mixin.ts";
 import { INSTRUMENT_FIELDS, instrumentModel } from "./data.models.ts";
 import { readTape } from "./data.queries.ts";
 import { saveTrades } from "./data.store.ts";

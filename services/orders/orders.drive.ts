@@ -53,7 +53,7 @@ async function takeSteps(
 	return settleReport(orders, caller, order, report);
 }
 
-/** Applies a report that trading has answered with; one that is ahead of the order is asked for again, whole. */
+/** Applies a report that trading has answered with; one that is ahead of the order is asked for again, with what came between. */
 export async function settleReport(
 	orders: Orders,
 	caller: Caller,
@@ -63,8 +63,10 @@ export async function settleReport(
 	const change = { kind: "report", orderId: order.order_id, report } as const;
 	const applied = await orders.writes.apply.add(change).catch(async (error) => {
 		if (!isTooEarly(error)) throw error;
-		const whole = await call(caller, "trading.report", { order_id: order.order_id }, { timeout: STEP_TIMEOUT_MS });
-		return whole && orders.writes.apply.add({ ...change, report: whole });
+		const { report_seq: after_seq } = await readOrThrow(orders, order.order_id);
+		const request = { order_id: order.order_id, after_seq };
+		const since = await call(caller, "trading.report", request, { timeout: STEP_TIMEOUT_MS });
+		return since && orders.writes.apply.add({ ...change, report: since });
 	});
 	return applied ?? readOrThrow(orders, order.order_id);
 }

@@ -1,7 +1,7 @@
 import type { Context } from "moleculer";
 import type { Meta } from "../../contracts/index.ts";
 import type { RiskApi, RiskCheck, RiskDecision, RiskLimits } from "../../contracts/risk.ts";
-import { batcher, type Batcher } from "../../lib/batch.ts";
+import { type Batcher, batcher } from "../../lib/batch.ts";
 import { isDecimal, normalize } from "../../lib/kernel/decimal.ts";
 import { refuseFields } from "../../lib/refuse.ts";
 import type { Database } from "../../mixins/database.mixin.ts";

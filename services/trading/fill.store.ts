@@ -2,9 +2,10 @@ import type { RejectCode, Side } from "../../contracts/orders.ts";
 import type { ExecutionReport, Fill } from "../../contracts/trading.ts";
 import type { Db } from "../../lib/db.ts";
 import { normalize } from "../../lib/kernel/decimal.ts";
+import { refuse } from "../../lib/refuse.ts";
 
-/** An order has at most as many fills as it has lots; a report of all of them reads this many. */
-const MAX_REPORTED_FILLS = 100_000;
+/** A report must fit into an answer; what is further behind is caught up with by events. */
+const MAX_REPORTED_FILLS = 1_000;
 
 interface ReportRow {
 	order_id: string;
@@ -20,8 +21,11 @@ interface ReportRow {
 	updated_at: Date;
 }
 
-/** What has become of an order so far with all its fills, or null when it never arrived. */
-export async function readReport(db: Db, orderId: string): Promise<ExecutionReport | null> {
+/**
+ * What has become of an order, with its fills since the report `afterSeq`; null when it never arrived. Refuses
+ * `CAPACITY_EXCEEDED` when there are too many of them.
+ */
+export async function readReport(db: Db, orderId: string, afterSeq: number): Promise<ExecutionReport | null> {
 	return db.transaction(async (tx) => {
 		await tx.query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
 		const [row] = await tx.query<ReportRow>(
@@ -32,14 +36,16 @@ export async function readReport(db: Db, orderId: string): Promise<ExecutionRepo
 		if (!row) return null;
 		const fills = await tx.query<FillRow>(
 			`SELECT f.*, m.quote_asset FROM fills f JOIN markets m USING (symbol)
-			WHERE order_id = $1 ORDER BY report_seq, trade_id LIMIT ${MAX_REPORTED_FILLS}`,
-			[orderId],
+			WHERE order_id = $1 AND report_seq > $2 ORDER BY report_seq, trade_id LIMIT ${MAX_REPORTED_FILLS + 1}`,
+			[orderId, afterSeq],
 		);
+		if (fills.length > MAX_REPORTED_FILLS)
+			throw refuse("CAPACITY_EXCEEDED", "The order has too many fills for one report");
 		return {
 			order_id: row.order_id,
 			user_id: row.user_id,
 			symbol: row.symbol,
-			previous_seq: 0,
+			previous_seq: Math.min(afterSeq, row.report_seq),
 			report_seq: row.report_seq,
 			status: row.status,
 			reject_code: row.reject_code,

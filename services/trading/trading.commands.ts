@@ -53,7 +53,7 @@ async function execute(
 		if (ctx.meta.forwarded) throw refuse("SERVICE_UNAVAILABLE", `Market ${order.symbol} is changing hands`);
 		return forward(executed.node);
 	}
-	const report = await readReport(trading.db, order.order_id);
+	const report = await readReport(trading.db, order.order_id, 0);
 	if (!report) throw new Error(`order ${order.order_id} is known but has no row`);
 	return report;
 }

@@ -59,9 +59,9 @@ const trading: TypedService<"trading", {}, Database & Outbox & Settings & { mark
 		},
 		report: {
 			auth: "internal",
-			params: { order_id: "uuid" },
+			params: { order_id: "uuid", after_seq: { type: "number", integer: true, min: 0 } },
 			handler(ctx) {
-				return readReport(this.db, ctx.params.order_id);
+				return readReport(this.db, ctx.params.order_id, ctx.params.after_seq);
 			},
 		},
 		rehearse: {

@@ -2,7 +2,7 @@ import { type Service, ServiceBroker } from "moleculer";
 import { DataTypes, Op } from "sequelize";
 import { openDb } from "../../lib/db.ts";
 import { mixin } from "../../lib/service.ts";
-import { catalogue, type Catalogue } from "../../mixins/catalogue.mixin.ts";
+import { type Catalogue, catalogue } from "../../mixins/catalogue.mixin.ts";
 import type { Database } from "../../mixins/database.mixin.ts";
 import { createDatabase, serverUrl, type TestDatabase } from "../support/databases.ts";
 

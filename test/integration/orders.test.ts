@@ -125,6 +125,20 @@ test("a user has as many open orders as the limit allows, however many arrive at
 	expect((await place(ann, bid({ price: "1" }))).order.status).toBe("open");
 });
 
+test("an order that sweeps through 600 makers ends filled, and every fill is told", async () => {
+	const ann = await rich("ann");
+	const sellers = await Promise.all(Array.from({ length: 6 }, (_, i) => rich(`seller${i}`)));
+	const ask = { symbol: "ETH-USD", side: "sell", quantity: "0.1", price: "50" } as const;
+	await Promise.all(sellers.flatMap((seller) => Array.from({ length: 100 }, () => place(seller, ask))));
+	const { order } = await place(ann, { ...ask, side: "buy", quantity: "60" });
+	expect(order).toMatchObject({ status: "filled", filled_quantity: "60", average_price: "50" });
+	const [{ fills } = { fills: "0" }] = await node.dbs.orders.query<{ fills: string }>(
+		"SELECT sum(json_array_length(data->'fills')) AS fills FROM outbox WHERE aggregate_id = $1 AND type = 'orders.executed'",
+		[order.order_id],
+	);
+	expect(fills).toBe("600");
+});
+
 test("an order is canceled once, by its owner alone", async () => {
 	const [ann, bob] = [await rich("ann"), person("bob")];
 	const { order } = await place(ann, bid({ price: "1" }));
@@ -193,7 +207,7 @@ test("an order that was left pending is driven to its end, or expires when its t
 	};
 	const [young, old] = [await leave("10 seconds"), await leave("1 minute")];
 	await until(async () => (await get(ann, young)).status === "open" && (await get(ann, old)).status === "expired");
-	expect(await call(node.broker, "trading.report", { order_id: old })).toMatchObject({
+	expect(await call(node.broker, "trading.report", { order_id: old, after_seq: 0 })).toMatchObject({
 		status: "expired",
 		filled_quantity: "0",
 	});

@@ -6,6 +6,9 @@ import { isTerminal, mayBecome } from "./order-state.ts";
 /** Average prices are rounded half to even at this many digits after the point; all other amounts are exact. */
 const AVERAGE_PRICE_SCALE = 10;
 
+/** An event has a limit of its own. */
+const MAX_FILLS_PER_EVENT = 500;
+
 /** An order with what its owner does not see: how far its execution has been applied and how many events told of it. */
 export interface OrderRecord extends Order {
 	readonly filled_notional: string;
@@ -80,8 +83,9 @@ function withEvents(before: OrderRecord, after: OrderRecord, fills: ExecutionRep
 	const { order_id, user_id, symbol, side, filled_quantity, average_price } = after;
 	const events: OrderEvent[] = [];
 	const nextSeq = () => before.event_seq + events.length + 1;
-	if (fills.length > 0 && average_price !== null) {
-		const told = fills.map(({ trade_id, price, quantity }) => ({ trade_id, price, quantity }));
+	for (let i = 0; i < fills.length && average_price !== null; i += MAX_FILLS_PER_EVENT) {
+		const chunk = fills.slice(i, i + MAX_FILLS_PER_EVENT);
+		const told = chunk.map(({ trade_id, price, quantity }) => ({ trade_id, price, quantity }));
 		const data = { order_id, user_id, symbol, side, fills: told, filled_quantity, average_price };
 		events.push({ type: "orders.executed", aggregate_seq: nextSeq(), data });
 	}

@@ -46,6 +46,9 @@ export interface Execution {
 	readonly changed: Map<string, ExecutionOrder>;
 }
 
+/** An order that sweeps through more makers is told of in several reports, since an event has a limit of its own. */
+const MAX_FILLS_PER_REPORT = 500;
+
 /** Executes a new order: rejects it, or matches what can match and lets the rest rest or expire. */
 export function submit(execution: Execution, order: ExecutionOrder): void {
 	const { book } = execution;
@@ -57,7 +60,14 @@ export function submit(execution: Execution, order: ExecutionOrder): void {
 		report(execution, order, "rejected", []);
 		return;
 	}
-	const trades = matches.matches.map((match) => settle(execution, order, match));
+	let trades: ExecutedTrade[] = [];
+	for (const match of matches.matches) {
+		if (trades.length === MAX_FILLS_PER_REPORT) {
+			report(execution, order, "partially_filled", trades);
+			trades = [];
+		}
+		trades.push(settle(execution, order, match));
+	}
 	if (remainingLots(order) === 0) {
 		report(execution, order, "filled", trades);
 	} else if (!order.rests || matches.selfTrade) {

@@ -1,6 +1,6 @@
 import { type Service, ServiceBroker } from "moleculer";
 import type { SettingInForce } from "../../../contracts/config.ts";
-import { settings, type Settings } from "../../../mixins/settings.mixin.ts";
+import { type Settings, settings } from "../../../mixins/settings.mixin.ts";
 
 const KEY = "trading.max_orders_per_user";
 const realNow = performance.now.bind(performance);

@@ -109,3 +109,18 @@ test("a journal that is out of balance is refused whole", () => {
 	).toThrow("off by 1");
 	expect(execution.accounts.postings).toEqual([]);
 });
+
+test("an order that sweeps through many makers is told of in several reports, each fill once", () => {
+	const makers = Array.from({ length: 1_200 }, (_, i) => `m${i}`);
+	const execution = executionWith(["ann", ...makers], PLENTY);
+	for (const maker of makers)
+		submit(execution, orderOf({ orderId: maker, userId: maker, side: "sell", quantityLots: 1 }));
+	submit(execution, orderOf({ orderId: "t", quantityLots: 1_200 }));
+	const own = execution.reports.filter(({ order }) => order.orderId === "t");
+	expect(own.map(({ order, trades }) => [order.reportSeq, order.status, order.filledLots, trades.length])).toEqual([
+		[1, "partially_filled", 500, 500],
+		[2, "partially_filled", 1_000, 500],
+		[3, "filled", 1_200, 200],
+	]);
+	for (const { order, trades } of own) for (const trade of trades) expect(trade.takerReportSeq).toBe(order.reportSeq);
+});
