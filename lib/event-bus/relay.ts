@@ -105,6 +105,8 @@ function publishNext({ db, source, transport, logger }: RelayOptions): Promise<b
 		if (batch.length === 0) return false;
 		const receipt = await transport.publish(batch.map((entry) => entry.event));
 		if (await lost()) return publishAgain(tx, source, logger);
+		// No commit of the path of money: a mark that a crash of the server undoes is made again.
+		await tx.query("SELECT set_config('synchronous_commit', 'off', true)");
 		await markPublished(tx, batch, receipt);
 		return batch.length === BATCH;
 	});
