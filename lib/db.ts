@@ -13,7 +13,11 @@ export type Bind = string | number | boolean | null | Date | readonly (string | 
 
 /** One database transaction; statements reach the database through it or not at all. */
 export interface Tx {
-	/** The rows that `sql` gives; NUMERIC and BIGINT come as text, TIMESTAMPTZ as Date. */
+	/**
+	 * Statements are sent in the order of the calls. Those that need nothing of each other may be called together and
+	 * awaited by `Promise.all`: they then share one round trip. Gives the rows of `sql`; NUMERIC and BIGINT come as
+	 * text, TIMESTAMPTZ as Date.
+	 */
 	query<Row extends object = Record<string, unknown>>(sql: string, bind?: readonly Bind[]): Promise<Row[]>;
 	/** Runs `work` once the transaction has committed, and not at all when it has not. */
 	afterCommit(work: () => void): void;
@@ -28,6 +32,17 @@ export interface Db {
 	/** One statement outside any transaction: for reads. */
 	query<Row extends object = Record<string, unknown>>(sql: string, bind?: readonly Bind[]): Promise<Row[]>;
 	close(): Promise<void>;
+}
+
+/** What the driver's connection has that we use; Sequelize's types leave it out. */
+interface Connection {
+	pipeline: boolean;
+	query(sql: string, values?: readonly Bind[]): Promise<{ readonly rows: readonly object[] }>;
+}
+
+interface DriverError extends Error {
+	readonly code?: string;
+	readonly constraint?: string;
 }
 
 interface DbOptions {
@@ -49,6 +64,14 @@ const MAX_ATTEMPTS = 5;
 
 /** SQLSTATEs that mean the server cannot serve now: connection (08), resources (53), shut down or starting (57P). */
 const UNAVAILABLE = /^(?:08|53|57P)/;
+const SQL_STATE = /^[0-9A-Z]{5}$/;
+const CONNECTION_CODES: ReadonlySet<string> = new Set([
+	"ECONNRESET",
+	"ECONNREFUSED",
+	"EPIPE",
+	"ETIMEDOUT",
+	"EHOSTUNREACH",
+]);
 
 /** A pool on the database at `url`. Its errors are `SERVICE_UNAVAILABLE` when the server cannot be reached. */
 export function openDb(url: string, options: DbOptions): Db {
@@ -66,23 +89,23 @@ export function openDb(url: string, options: DbOptions): Db {
 		},
 	});
 
-	function run<Row extends object>(sql: string, bind: readonly Bind[], transaction?: Transaction): Promise<Row[]> {
-		return sequelize.query<Row>(sql, {
-			type: QueryTypes.SELECT,
-			// Without values Sequelize leaves the text as it is: a function's body may have dollar quotes.
-			...(bind.length > 0 && { bind: [...bind] }),
-			...(transaction && { transaction }),
-		});
-	}
+	sequelize.addHook("afterConnect", (connection) => {
+		(connection as Connection).pipeline = true;
+	});
 
 	function transactOnce<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-		return sequelize.transaction((transaction) =>
-			work({
-				query: (sql, bind = []) => run(sql, bind, transaction),
+		return sequelize.transaction((transaction) => {
+			const { connection } = transaction as Transaction & { readonly connection: Connection };
+			return work({
+				query: async <Row extends object>(sql: string, bind: readonly Bind[] = []) => {
+					// Straight to the driver, which sends statements in the order of these calls, waiting for none.
+					const { rows } = await connection.query(sql, bind.length > 0 ? bind : undefined);
+					return rows as Row[];
+				},
 				afterCommit: (done) => transaction.afterCommit(done),
 				transaction,
-			}),
-		);
+			});
+		});
 	}
 
 	return {
@@ -97,23 +120,30 @@ export function openDb(url: string, options: DbOptions): Db {
 				}
 			}
 		},
-		query: (sql, bind = []) => run<never>(sql, bind).catch((error) => Promise.reject(asUnavailable(error))),
+		query: (sql, bind = []) =>
+			sequelize
+				.query<never>(sql, { type: QueryTypes.SELECT, ...(bind.length > 0 && { bind: [...bind] }) })
+				.catch((error) => Promise.reject(asUnavailable(error))),
 		close: () => sequelize.close(),
 	};
 }
 
 /** The name of the constraint that `error` broke, or undefined. */
 export function brokenConstraint(error: unknown): string | undefined {
-	return hasParent(error) ? (error.parent as { constraint?: string }).constraint : undefined;
+	return driverError(error)?.constraint;
 }
 
 /** PostgreSQL's five characters such as `23505` for a duplicate key, or Node's `ECONNRESET` and its like. */
 function sqlStateOf(error: unknown): string | undefined {
-	return hasParent(error) ? (error.parent as { code?: string }).code : undefined;
+	return driverError(error)?.code;
 }
 
-function hasParent(error: unknown): error is { parent: Error } {
-	return error instanceof Error && "parent" in error && error.parent instanceof Error;
+/** The driver's error: as it is from a transaction, wrapped by Sequelize from elsewhere. */
+function driverError(error: unknown): DriverError | undefined {
+	const inner = error instanceof DatabaseError ? error.parent : error;
+	return inner instanceof Error && (SQL_STATE.test(String((inner as DriverError).code)) || isConnectionError(inner))
+		? inner
+		: undefined;
 }
 
 function asUnavailable(error: unknown): unknown {
@@ -122,8 +152,12 @@ function asUnavailable(error: unknown): unknown {
 
 function isUnavailable(error: unknown): boolean {
 	if (error instanceof ConnectionError || error instanceof ConnectionAcquireTimeoutError) return true;
-	if (!(error instanceof DatabaseError)) return false;
-	const state = sqlStateOf(error);
-	// The server always gives a state: an error without one is the connection's own.
-	return state === undefined || UNAVAILABLE.test(state) || /^E[A-Z]+$/.test(state);
+	const driver = driverError(error);
+	return driver !== undefined && (isConnectionError(driver) || UNAVAILABLE.test(driver.code ?? ""));
+}
+
+/** The server always gives a state: an error without one is the connection's own, for which the driver has no class. */
+function isConnectionError(error: DriverError): boolean {
+	if (error.code !== undefined) return CONNECTION_CODES.has(error.code);
+	return /^Connection terminated|not queryable|^Client was closed/.test(error.message);
 }

@@ -43,9 +43,11 @@ export async function applyChanges(
 		events.push(...applied.events.map((event) => toldOf(applied.order, event, change)));
 		return applied.order;
 	});
-	await updateOrders(tx, [...changed.values()]);
-	await countClosed(tx, closings(changed.values()));
-	await outbox.stage(tx, events);
+	await Promise.all([
+		updateOrders(tx, [...changed.values()]),
+		countClosed(tx, closings(changed.values())),
+		outbox.stage(tx, events),
+	]);
 	return results;
 }
 

@@ -32,17 +32,17 @@ export function openWrites(orders: Database & Outbox): Writes {
 function keepAll(orders: Database & Outbox, drafts: readonly Draft[]): Promise<Kept[]> {
 	return orders.db.transaction(async (tx) => {
 		const fresh = await insertOrders(tx, drafts);
-		const counts = await countOpened(tx, perUser(fresh));
-		await orders.stage(
-			tx,
-			fresh.map((order) => toldOf(order, { type: "orders.created", aggregate_seq: 1, data: shown(order) })),
-		);
-		const openOrders = placeInCounts(fresh, counts);
 		const byId = new Map(fresh.map((order) => [order.order_id, order]));
-		const earlier = await earlierOnes(
-			tx,
-			drafts.filter((draft) => !byId.has(draft.orderId)),
-		);
+		const told = fresh.map((order) => toldOf(order, { type: "orders.created", aggregate_seq: 1, data: shown(order) }));
+		const [counts, earlier] = await Promise.all([
+			countOpened(tx, perUser(fresh)),
+			earlierOnes(
+				tx,
+				drafts.filter((draft) => !byId.has(draft.orderId)),
+			),
+			orders.stage(tx, told),
+		]);
+		const openOrders = placeInCounts(fresh, counts);
 		return drafts.map((draft): Kept => {
 			const order = byId.get(draft.orderId);
 			if (order) return { order, replayed: false, openOrders: openOrders.get(order.order_id) as number };

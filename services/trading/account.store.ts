@@ -41,26 +41,39 @@ async function selectAccounts(
 /** Writes what `accounts` has gathered: changed accounts first, then the journals. */
 export async function saveAccounts(tx: Tx, accounts: Accounts): Promise<void> {
 	const changed = [...accounts.byKey.values()].filter((a) => a.balanceDelta !== 0n || a.heldDelta !== 0n);
-	const stored = changed.filter((account) => account.stored);
-	const fresh = changed.filter((account) => !account.stored);
-	if (stored.length > 0) {
-		await tx.query(
-			`UPDATE accounts a SET balance = a.balance + d.balance, held = a.held + d.held
-			FROM unnest($1::text[], $2::text[], $3::numeric[], $4::numeric[]) AS d (owner, asset, balance, held)
-			WHERE a.owner = d.owner AND a.asset = d.asset`,
-			deltaColumns(stored),
-		);
-	}
-	if (fresh.length > 0) {
-		await tx.query(
-			`INSERT INTO accounts (owner, asset, balance, held, kind)
-			SELECT * FROM unnest($1::text[], $2::text[], $3::numeric[], $4::numeric[], $5::text[])
-			ON CONFLICT (owner, asset) DO UPDATE
-			SET balance = accounts.balance + excluded.balance, held = accounts.held + excluded.held`,
-			[...deltaColumns(fresh), fresh.map((account) => account.kind)],
-		);
-	}
-	if (accounts.postings.length > 0) await savePostings(tx, accounts);
+	await Promise.all([
+		updateAccounts(
+			tx,
+			changed.filter((account) => account.stored),
+		),
+		insertAccounts(
+			tx,
+			changed.filter((account) => !account.stored),
+		),
+		savePostings(tx, accounts),
+	]);
+}
+
+async function updateAccounts(tx: Tx, accounts: readonly Account[]): Promise<void> {
+	if (accounts.length === 0) return;
+	await tx.query(
+		`UPDATE accounts a SET balance = a.balance + d.balance, held = a.held + d.held
+		FROM unnest($1::text[], $2::text[], $3::numeric[], $4::numeric[]) AS d (owner, asset, balance, held)
+		WHERE a.owner = d.owner AND a.asset = d.asset`,
+		deltaColumns(accounts),
+	);
+}
+
+/** Somebody else may have made an account meanwhile; what this transaction adds to it is never less than 0. */
+async function insertAccounts(tx: Tx, accounts: readonly Account[]): Promise<void> {
+	if (accounts.length === 0) return;
+	await tx.query(
+		`INSERT INTO accounts (owner, asset, balance, held, kind)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::numeric[], $4::numeric[], $5::text[])
+		ON CONFLICT (owner, asset) DO UPDATE
+		SET balance = accounts.balance + excluded.balance, held = accounts.held + excluded.held`,
+		[...deltaColumns(accounts), accounts.map((account) => account.kind)],
+	);
 }
 
 function deltaColumns(accounts: readonly Account[]): string[][] {
@@ -73,6 +86,7 @@ function deltaColumns(accounts: readonly Account[]): string[][] {
 }
 
 async function savePostings(tx: Tx, { postings }: Accounts): Promise<void> {
+	if (postings.length === 0) return;
 	await tx.query(
 		`INSERT INTO postings (journal_id, kind, reference_id, owner, asset, amount)
 		SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::numeric[])`,

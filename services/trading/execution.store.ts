@@ -92,9 +92,11 @@ export async function knownOrders(tx: Tx, orderIds: readonly string[]): Promise<
 
 /** Writes a batch: orders, trades, accounts and journals, each in one statement whatever its size. */
 export async function saveExecution(tx: Tx, execution: Execution, now: Date): Promise<void> {
-	await saveOrders(tx, execution.market.symbol, [...execution.changed.values()], now);
-	if (execution.trades.length > 0) await saveTrades(tx, execution.market, execution.trades, now);
-	await saveAccounts(tx, execution.accounts);
+	await Promise.all([
+		saveOrders(tx, execution.market.symbol, [...execution.changed.values()], now),
+		saveTrades(tx, execution.market, execution.trades, now),
+		saveAccounts(tx, execution.accounts),
+	]);
 }
 
 async function saveOrders(tx: Tx, symbol: string, orders: readonly ExecutionOrder[], now: Date): Promise<void> {
@@ -131,6 +133,7 @@ async function saveOrders(tx: Tx, symbol: string, orders: readonly ExecutionOrde
 }
 
 async function saveTrades(tx: Tx, market: Market, trades: readonly ExecutedTrade[], now: Date): Promise<void> {
+	if (trades.length === 0) return;
 	await tx.query(
 		`INSERT INTO trades (symbol, created_at, trade_id, trade_seq, price, quantity, taker_side, maker_order_id,
 			taker_order_id, maker_user_id, taker_user_id, maker_fee, taker_fee, maker_report_seq, taker_report_seq)

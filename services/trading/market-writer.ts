@@ -95,23 +95,22 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 	/** A run that the database rolled back has changed the book, so the next one must not build on it. */
 	async function commit(state: Owned, commands: readonly MarketCommand[]): Promise<Executed[]> {
 		const results = await db.transaction(async (tx) => {
-			const now = state.clean ? await fence(tx, market.symbol, state.epoch) : null;
-			if (!now) throw STALE_BOOK;
+			if (!state.clean) throw STALE_BOOK;
 			const orders = commands.map((command) => executionOrderOf(market, command.order));
-			const known = await knownOrders(
-				tx,
-				orders.map((order) => order.orderId),
-			);
-			const accounts = await lockAccounts(tx, ownersOf(state.book, orders, market), [
-				market.baseAsset,
-				market.quoteAsset,
+			const [now, known, accounts] = await Promise.all([
+				fence(tx, market.symbol, state.epoch),
+				knownOrders(
+					tx,
+					orders.map((order) => order.orderId),
+				),
+				lockAccounts(tx, ownersOf(state.book, orders, market), [market.baseAsset, market.quoteAsset]),
 			]);
+			if (!now) throw STALE_BOOK;
 			state.clean = false;
 			const execution = executionOf(market, state, accounts);
 			const { executed, events } = executeAll(execution, commands, orders, known, now);
 			assertSolvent(accounts);
-			await saveExecution(tx, execution, now);
-			await options.stage(tx, events);
+			await Promise.all([saveExecution(tx, execution, now), options.stage(tx, events)]);
 			state.tradeSeq = execution.tradeSeq;
 			state.arrivalSeq = execution.arrivalSeq;
 			return executed;

@@ -35,7 +35,7 @@ test("an event that is staged has all its fields, its time in milliseconds, and 
 
 test.each([
 	["another service's event", "users", [loggedIn("s", 1)], "cannot tell"],
-	["the same sequence twice", "auth", [loggedIn("s", 1), loggedIn("s", 1)], "Validation error"],
+	["the same sequence twice", "auth", [loggedIn("s", 1), loggedIn("s", 1)], "duplicate key"],
 	["data that no message can hold", "auth", [loggedIn("s", 1, { text: "x".repeat(800_000) })], "bytes of data"],
 ])("%s is refused, and nothing is told", async (_what, source, events, message) => {
 	const { db } = await newSource();
