@@ -133,7 +133,8 @@ test("an order that sweeps through 600 makers ends filled, and every fill is tol
 	const { order } = await place(ann, { ...ask, side: "buy", quantity: "60" });
 	expect(order).toMatchObject({ status: "filled", filled_quantity: "60", average_price: "50" });
 	const [{ fills } = { fills: "0" }] = await node.dbs.orders.query<{ fills: string }>(
-		"SELECT sum(json_array_length(data->'fills')) AS fills FROM outbox WHERE aggregate_id = $1 AND type = 'orders.executed'",
+		`SELECT sum(json_array_length(data->'fills')) AS fills FROM outbox
+		WHERE aggregate_id = $1 AND type = 'orders.executed'`,
 		[order.order_id],
 	);
 	expect(fills).toBe("600");
