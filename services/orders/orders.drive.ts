@@ -53,7 +53,7 @@ async function takeSteps(
 	return settleReport(orders, caller, order, report);
 }
 
-/** Applies a report that trading has answered with; one that is ahead of the order is asked for with what is between. */
+/** Applies a report that trading has answered with; one that is ahead of the order is asked for with what it lacks. */
 export async function settleReport(
 	orders: Orders,
 	caller: Caller,
