@@ -1,7 +1,6 @@
 import {
 	ConnectionAcquireTimeoutError,
 	ConnectionError,
-	DatabaseError,
 	QueryTypes,
 	Sequelize,
 	type Transaction,
@@ -96,15 +95,19 @@ export function openDb(url: string, options: DbOptions): Db {
 	function transactOnce<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
 		return sequelize.transaction((transaction) => {
 			const { connection } = transaction as Transaction & { readonly connection: Connection };
-			return work({
-				query: async <Row extends object>(sql: string, bind: readonly Bind[] = []) => {
+			let open = true;
+			const tx: Tx = {
+				async query<Row extends object>(sql: string, bind: readonly Bind[] = []) {
+					// The connection may already serve another transaction.
+					if (!open) throw new Error("a statement came after the end of its transaction");
 					// Straight to the driver, which sends statements in the order of these calls, waiting for none.
 					const { rows } = await connection.query(sql, bind.length > 0 ? bind : undefined);
 					return rows as Row[];
 				},
 				afterCommit: (done) => transaction.afterCommit(done),
 				transaction,
-			});
+			};
+			return work(tx).finally(() => (open = false));
 		});
 	}
 
@@ -140,7 +143,7 @@ function sqlStateOf(error: unknown): string | undefined {
 
 /** The driver's error: as it is from a transaction, wrapped by Sequelize from elsewhere. */
 function driverError(error: unknown): DriverError | undefined {
-	const inner = error instanceof DatabaseError ? error.parent : error;
+	const inner = error instanceof Error && "parent" in error ? error.parent : error;
 	return inner instanceof Error && (SQL_STATE.test(String((inner as DriverError).code)) || isConnectionError(inner))
 		? inner
 		: undefined;

@@ -1,0 +1,72 @@
+import type { Tx } from "../../lib/db.ts";
+import { brokenConstraint } from "../../lib/db.ts";
+import { createDatabase, type TestDatabase } from "../support/databases.ts";
+
+let database: TestDatabase;
+beforeAll(async () => {
+	database = await createDatabase();
+	await database.db.query("CREATE TABLE t (id integer CONSTRAINT t_pkey PRIMARY KEY, n integer NOT NULL DEFAULT 0)");
+	await database.db.query("INSERT INTO t VALUES (1), (2)");
+});
+afterAll(() => database.drop());
+
+const insert = (tx: Tx, id: number) => tx.query("INSERT INTO t (id) VALUES ($1)", [id]);
+const ids = async () => (await database.db.query<{ id: number }>("SELECT id FROM t ORDER BY id")).map(({ id }) => id);
+
+test("statements that are called together run in the order of the calls, and one failure undoes all", async () => {
+	const { db } = database;
+	const together = db.transaction((tx) => Promise.all([insert(tx, 10), insert(tx, 10), insert(tx, 11)]));
+	await expect(together).rejects.toMatchObject({ code: "23505" });
+	expect(await ids()).toEqual([1, 2]);
+	const [, rows] = await db.transaction((tx) =>
+		Promise.all([insert(tx, 10), tx.query("SELECT id FROM t WHERE id = 10")]),
+	);
+	expect(rows).toEqual([{ id: 10 }]);
+});
+
+test("the constraint that was broken has a name, inside a transaction and outside", async () => {
+	const { db } = database;
+	const inside = await db.transaction((tx) => insert(tx, 1)).catch(brokenConstraint);
+	const outside = await db.query("INSERT INTO t VALUES (1)").catch(brokenConstraint);
+	expect([inside, outside]).toEqual(["t_pkey", "t_pkey"]);
+});
+
+test("a statement after the end of its transaction is refused", async () => {
+	let left: Tx | undefined;
+	await database.db.transaction(async (tx) => void (left = tx));
+	await expect(left?.query("SELECT 1")).rejects.toThrow("after the end of its transaction");
+});
+
+test("transactions that wait for each other in a ring both end: the one that lost is run again", async () => {
+	const { db } = database;
+	let runs = 0;
+	const both = (first: number, second: number) =>
+		db.transaction(async (tx) => {
+			runs += 1;
+			await tx.query("UPDATE t SET n = n + 1 WHERE id = $1", [first]);
+			await new Promise((resolve) => setTimeout(resolve, 100));
+			await tx.query("UPDATE t SET n = n + 1 WHERE id = $1", [second]);
+		});
+	await Promise.all([both(1, 2), both(2, 1)]);
+	expect(runs).toBe(3);
+	expect(await db.query("SELECT n FROM t WHERE id IN (1, 2)")).toEqual([{ n: 2 }, { n: 2 }]);
+});
+
+test("a connection that the server ends is a service that is away, and the next transaction has a new one", async () => {
+	const { db } = database;
+	const ended = db.transaction((tx) => tx.query("SELECT pg_terminate_backend(pg_backend_pid())"));
+	await expect(ended).rejects.toMatchObject({ code: 503, type: "SERVICE_UNAVAILABLE" });
+	expect(await db.transaction((tx) => tx.query("SELECT 1 AS one"))).toEqual([{ one: 1 }]);
+});
+
+test("what commits tells so, what does not is silent", async () => {
+	const told: string[] = [];
+	await database.db.transaction(async (tx) => tx.afterCommit(() => told.push("kept")));
+	await database.db
+		.transaction(async (tx) => {
+			tx.afterCommit(() => told.push("lost"));
+			throw new Error("undone");
+		})
+		.catch(() => {});
+	expect(told).toEqual(["kept"]);
+});
