@@ -11,7 +11,7 @@ import { type OrderRecord, shown } from "./domain/order.ts";
 import { isTerminal } from "./domain/order-state.ts";
 import { checkRequest, type OrderTerms } from "./domain/request.ts";
 import { drive, settleReport, submissionOf } from "./orders.drive.ts";
-import type { Orders } from "./orders.service.ts";
+import type { Orders } from "./orders.state.ts";
 import { openOrdersOf, readAnyOrder, readOrder, selectOpenOrders } from "./orders.store.ts";
 
 /** The most orders that one cancel-all ends, and how many of them at a time. */

@@ -3,7 +3,7 @@ import type { ExecutionReport, SubmitOrder } from "../../contracts/trading.ts";
 import { isTooEarly } from "../../lib/event-bus/consumer.ts";
 import { call } from "../../lib/service.ts";
 import type { OrderRecord } from "./domain/order.ts";
-import type { Orders } from "./orders.service.ts";
+import type { Orders } from "./orders.state.ts";
 import { openOrdersOf, readAnyOrder } from "./orders.store.ts";
 
 /** Shorter than the gateway's own timeout, so that the client gets its 202 rather than nothing. */

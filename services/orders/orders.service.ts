@@ -1,32 +1,20 @@
-import type { Service, ServiceSettingSchema } from "moleculer";
 import type { Order } from "../../contracts/orders.ts";
 import { callerOf } from "../../lib/caller.ts";
 import { pageRules } from "../../lib/page.ts";
 import type { TypedService } from "../../lib/service.ts";
 import { consumer } from "../../mixins/consumer.mixin.ts";
-import { type Database, database } from "../../mixins/database.mixin.ts";
-import { type Outbox, outbox } from "../../mixins/outbox.mixin.ts";
-import { type Settings, settings } from "../../mixins/settings.mixin.ts";
-import { type Capacity, capacityOf } from "./capacity.ts";
-import type { OrderRecord } from "./domain/order.ts";
+import { database } from "../../mixins/database.mixin.ts";
+import { outbox } from "../../mixins/outbox.mixin.ts";
+import { settings } from "../../mixins/settings.mixin.ts";
+import { capacityOf } from "./capacity.ts";
 import { STATUSES } from "./domain/order-state.ts";
-import { type Instruments, instrumentsOf } from "./instruments.ts";
+import { instrumentsOf } from "./instruments.ts";
 import { applyChanges } from "./orders.changes.ts";
 import { cancelAll, cancelOrder, placeOrder, setStatus, validateOrder } from "./orders.commands.ts";
 import { getOrder, getOrderByClientId, listOrders } from "./orders.queries.ts";
-import { openWrites, type Writes } from "./orders.writes.ts";
+import type { OrdersState } from "./orders.state.ts";
+import { openWrites } from "./orders.writes.ts";
 import { startSweeper } from "./sweeper.ts";
-
-interface State {
-	writes: Writes;
-	capacity: Capacity;
-	instruments: Instruments;
-	/** Orders on their way through risk and trading from this node; a second request for one joins the first. */
-	driving: Map<string, Promise<OrderRecord>>;
-	sweeper: ReturnType<typeof startSweeper>;
-}
-type Adds = Database & Outbox & Settings & State;
-export type Orders = Service<ServiceSettingSchema> & Adds;
 
 const SIDES = ["buy", "sell"];
 const symbol = { type: "string", min: 1, max: 32 } as const;
@@ -42,7 +30,7 @@ const placement = {
 	metadata: { type: "object", optional: true },
 } as const;
 
-const orders: TypedService<"orders", {}, Adds> = {
+const orders: TypedService<"orders", {}, OrdersState> = {
 	name: "orders",
 	mixins: [database("orders"), outbox("orders"), consumer("orders"), settings()],
 

@@ -1,6 +1,6 @@
 import { call } from "../../lib/service.ts";
 import { drive, settleReport, submissionOf } from "./orders.drive.ts";
-import type { Orders } from "./orders.service.ts";
+import type { Orders } from "./orders.state.ts";
 import { type StalePending, selectStalePending } from "./orders.store.ts";
 
 const SWEEP_EVERY_MS = 1_000;

@@ -120,7 +120,11 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 	}
 
 	return {
-		execute: (command) => batches.add(command),
+		async execute(command) {
+			// One that is off the grid must not take a batch of others with it.
+			executionOrderOf(market, command.order);
+			return batches.add(command);
+		},
 		drop: () => void (owned = null),
 		isOwner: () => owned !== null,
 		drained: () => batches.drained(),

@@ -52,7 +52,7 @@ test("transactions that wait for each other in a ring both end: the one that los
 	expect(await db.query("SELECT n FROM t WHERE id IN (1, 2)")).toEqual([{ n: 2 }, { n: 2 }]);
 });
 
-test("a connection that the server ends is a service that is away, and the next transaction has a new one", async () => {
+test("a connection that the server ends is a service that is away; the next transaction has a new one", async () => {
 	const { db } = database;
 	const ended = db.transaction((tx) => tx.query("SELECT pg_terminate_backend(pg_backend_pid())"));
 	await expect(ended).rejects.toMatchObject({ code: 503, type: "SERVICE_UNAVAILABLE" });

@@ -1,0 +1,20 @@
+import type { Service, ServiceSettingSchema } from "moleculer";
+import type { Database } from "../../mixins/database.mixin.ts";
+import type { Outbox } from "../../mixins/outbox.mixin.ts";
+import type { Settings } from "../../mixins/settings.mixin.ts";
+import type { Capacity } from "./capacity.ts";
+import type { OrderRecord } from "./domain/order.ts";
+import type { Instruments } from "./instruments.ts";
+import type { Writes } from "./orders.writes.ts";
+
+/** What the service has beside its actions. */
+export interface OrdersState extends Database, Outbox, Settings {
+	writes: Writes;
+	capacity: Capacity;
+	instruments: Instruments;
+	/** Orders on their way through risk and trading from this node; a second request for one joins the first. */
+	driving: Map<string, Promise<OrderRecord>>;
+	sweeper: { stop(): Promise<void> };
+}
+
+export type Orders = Service<ServiceSettingSchema> & OrdersState;
