@@ -1,10 +1,4 @@
-import {
-	ConnectionAcquireTimeoutError,
-	ConnectionError,
-	QueryTypes,
-	Sequelize,
-	type Transaction,
-} from "sequelize";
+import { ConnectionAcquireTimeoutError, ConnectionError, QueryTypes, Sequelize, type Transaction } from "sequelize";
 import { refuse } from "./refuse.ts";
 
 /** A value that a statement's `$1` can stand for; arrays go to PostgreSQL as arrays. */
