@@ -4,7 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { SingleBar } from "cli-progress";
-import { env } from "../lib/env.ts";
+import { env, takeAnyPort } from "../lib/env.ts";
 import { startEmbedded } from "./embedded.ts";
 import { findInstance } from "./instance.ts";
 import { shownProgress } from "./progress.ts";
@@ -62,6 +62,7 @@ function positive(name: string, text: string): number {
 async function findTarget(): Promise<Target> {
 	const running = await findInstance(env().dataDir);
 	if (running) return { url: running.url, databases: running.databases, leave: async () => {} };
+	takeAnyPort();
 	const embedded = await startEmbedded(shownProgress);
 	return { url: embedded.url, databases: embedded.databases, leave: embedded.stop };
 }

@@ -1,4 +1,4 @@
-import { env, givenDatabaseUrls } from "../lib/env.ts";
+import { env, givenDatabaseUrls, takeAnyPort } from "../lib/env.ts";
 import { STATEFUL_SERVICES, type StatefulService } from "../lib/topology.ts";
 import { startEmbedded } from "./embedded.ts";
 import { findInstance } from "./instance.ts";
@@ -19,6 +19,7 @@ async function findSubject(): Promise<Subject> {
 	const given = givenDatabaseUrls();
 	if (STATEFUL_SERVICES.every((service) => given[service])) return { urls: given, leave: async () => {} };
 	console.log("No instance runs: one is started for the check.");
+	takeAnyPort();
 	const embedded = await startEmbedded(shownProgress);
 	return { urls: embedded.databases, leave: embedded.stop };
 }

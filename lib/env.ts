@@ -66,6 +66,11 @@ export function setDatabaseUrls(urls: Readonly<Record<string, string>>): void {
 	}
 }
 
+/** Lets the gateway of this process take any free port: for an instance that only its own process talks to. */
+export function takeAnyPort(): void {
+	process.env["PORT"] = "0";
+}
+
 /** Whether `error` is about a wrong setting: its message says all, its stack nothing. */
 export function isSettingError(error: unknown): error is Error {
 	return error instanceof Error && error.name === "SettingError";
