@@ -1,12 +1,12 @@
 import type { Middleware, Service } from "moleculer";
 
-/** A service that takes requests from outside the cluster, and can stop doing so. */
+/** A service that begins work by itself or for somebody outside the cluster, and can stop doing so. */
 interface Drainable {
-	/** Resolves when what was taken is answered, after a grace at the latest. */
+	/** Resolves when what was begun has ended, after a grace at the latest. */
 	drain(): Promise<void>;
 }
 
-/** Lets the services that face the outside finish first: Moleculer stops all services of a node at the same time. */
+/** Lets what calls other services finish first: Moleculer stops all services of a node at the same time. */
 export const drain: Middleware = {
 	name: "Drain",
 	async stopping(broker) {

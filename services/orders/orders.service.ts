@@ -124,6 +124,7 @@ const orders: TypedService<"orders", {}, OrdersState> = {
 		this.capacity = capacityOf(this);
 		this.instruments = instrumentsOf(this.broker);
 		this.driving = new Map();
+		this.drain = () => this.sweeper.stop();
 	},
 
 	async started() {
