@@ -1,11 +1,10 @@
 import type { Tx } from "../../../lib/db.ts";
-import { createInbox, createOutbox } from "../../../lib/event-bus/schema.ts";
+import { createOutbox } from "../../../lib/event-bus/schema.ts";
 
 /** Users. */
 export async function up(tx: Tx): Promise<void> {
 	await tx.query(USERS);
 	await createOutbox(tx);
-	await createInbox(tx);
 }
 
 /** Names and addresses are kept as they were given and are unique whatever their case; `version` counts the events. */
