@@ -45,6 +45,8 @@ function queryOf(endpoint: Endpoint, query: URLSearchParams): Record<string, unk
 		const type = Object.hasOwn(endpoint.query ?? {}, name) ? endpoint.query?.[name] : undefined;
 		if (type === undefined) errors.push(unknownField(name));
 		else if (Object.hasOwn(params, name)) errors.push(wrong(name, "DUPLICATE", "is given twice"));
+		// An empty filter of a list is none. To change things it must not be: an empty symbol would cancel all orders.
+		else if (text === "" && endpoint.method === "GET") continue;
 		else if (type === "integer" && !INTEGER.test(text))
 			errors.push(wrong(name, "INVALID_TYPE", "must be a whole number"));
 		else if (!isStorable(text)) errors.push(wrong(name, "INVALID_CHARACTER", "has a character that is not allowed"));
