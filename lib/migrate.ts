@@ -1,14 +1,12 @@
 import { pathToFileURL } from "node:url";
 import { Umzug, type UmzugStorage } from "umzug";
 import { type Db, openDb, type Tx } from "./db.ts";
+import { LOCKS } from "./locks.ts";
 
 /** What a file `services/<name>/migrations/NNNN-what.ts` exports. */
 export interface Migration {
 	up(tx: Tx): Promise<void>;
 }
-
-/** One lock per database: whoever migrates second waits, then finds nothing left to do. */
-const MIGRATION_LOCK = 7_031_001;
 
 const CREATE_LOG = `
 	CREATE TABLE IF NOT EXISTS migrations (
@@ -21,7 +19,8 @@ export async function migrate(url: string, folder: string): Promise<string[]> {
 	const db = openDb(url, { applicationName: "migrate", poolSize: 1 });
 	try {
 		return await db.transaction(async (tx) => {
-			await tx.query("SELECT pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
+			// Whoever migrates second waits, then finds nothing left to do.
+			await tx.query("SELECT pg_advisory_xact_lock($1)", [LOCKS.migration]);
 			await tx.query(CREATE_LOG);
 			const applied = await umzug(folder, tx).up();
 			return applied.map((migration) => migration.name);

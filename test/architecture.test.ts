@@ -1,5 +1,6 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { posix as path } from "node:path";
+import { LOCKS } from "../lib/locks.ts";
 import { isStateful, SERVICE_NAMES, STATEFUL_SERVICES } from "../lib/topology.ts";
 
 const ROOT = path.join(import.meta.dirname, "..");
@@ -90,6 +91,15 @@ test("a service never imports another one", () => {
 		return own && other && own !== other;
 	});
 	expect(crossing).toEqual([]);
+});
+
+test("every advisory lock has a number of its own, in lib/locks.ts", () => {
+	const numbers = Object.values(LOCKS);
+	expect(new Set(numbers).size).toBe(numbers.length);
+	const elsewhere = PRODUCT.filter(({ text }) => /_LOCK = [\d_]+|advisory\w*\(\s*\d/.test(text)).map(
+		({ file }) => file,
+	);
+	expect(elsewhere).toEqual([]);
 });
 
 test("the environment is read in lib/env.ts alone", () => {

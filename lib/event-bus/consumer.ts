@@ -1,9 +1,10 @@
 import type { Envelope } from "../../contracts/events.ts";
 import type { Db, Tx } from "../db.ts";
+import { LOCKS } from "../locks.ts";
 import { refuse } from "../refuse.ts";
 import { countLive, type Delivery, type Fate, findBlocked, setAside } from "./deliveries.ts";
 import { afterFailure, FIRST_RETRY_MS, isTemporary, MAX_ATTEMPTS } from "./failures.ts";
-import { CONSUMER_LOCK, lead } from "./leader.ts";
+import { lead } from "./leader.ts";
 import { startRetries } from "./retries.ts";
 import type { BusLogger, Consumption, Transport } from "./transport.ts";
 
@@ -62,7 +63,7 @@ export function startConsumer(options: ConsumerOptions): Consumption {
 		name,
 		types: Object.keys(handlers),
 		handle: (events) => handle(handling, takeIn, events),
-		exclusively: (work, signal) => lead(db, CONSUMER_LOCK, work, signal),
+		exclusively: (work, signal) => lead(db, LOCKS.consumer, work, signal),
 	});
 	const retries = startRetries(handling);
 	return {

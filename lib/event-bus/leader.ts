@@ -1,11 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Db, Tx } from "../db.ts";
 
-/** Advisory locks of a service's database; `lib/migrate.ts` has 7_031_001. */
-export const RELAY_LOCK = 7_031_002;
-export const CONSUMER_LOCK = 7_031_003;
-export const RETRY_LOCK = 7_031_004;
-
 /** A leader that gives no sign for so long, e.g. a stopped process, loses its connection and with it the lock. */
 const SILENCE_LIMIT_MS = 5_000;
 const HEARTBEAT_MS = 1_000;

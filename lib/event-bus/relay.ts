@@ -1,5 +1,6 @@
 import type { Db, Tx } from "../db.ts";
-import { pause, RELAY_LOCK, tryLock } from "./leader.ts";
+import { LOCKS } from "../locks.ts";
+import { pause, tryLock } from "./leader.ts";
 import { hasUnpublished, lastReceipt, markPublished, nextUnpublished, refill } from "./outbox.ts";
 import { type BusLogger, backoffMs, type Transport } from "./transport.ts";
 
@@ -95,7 +96,7 @@ export function startRelay(options: RelayOptions): Relay {
  */
 function publishNext({ db, source, transport, logger }: RelayOptions): Promise<boolean> {
 	return db.transaction(async (tx) => {
-		if (!(await tryLock(tx, RELAY_LOCK))) return false;
+		if (!(await tryLock(tx, LOCKS.relay))) return false;
 		const earlier = await lastReceipt(tx);
 		const lost = async () => earlier !== null && !(await transport.holds(earlier));
 		// Asked before, lest these events overtake those that were lost; and after, since this batch's receipt would

@@ -1,7 +1,8 @@
+import { LOCKS } from "../locks.ts";
 import type { Handling } from "./consumer.ts";
 import { dueAggregates, type KeptDelivery, postpone, readDue, settle } from "./deliveries.ts";
 import { isTemporary } from "./failures.ts";
-import { pause, RETRY_LOCK, tryLock } from "./leader.ts";
+import { pause, tryLock } from "./leader.ts";
 import { backoffMs } from "./transport.ts";
 
 const POLL_MS = 200;
@@ -42,7 +43,7 @@ async function retry(handling: Handling, aggregateId: string, limit: number): Pr
 	let chain: readonly KeptDelivery[] = [];
 	try {
 		await handling.db.transaction(async (tx) => {
-			chain = (await tryLock(tx, RETRY_LOCK)) ? await readDue(tx, aggregateId, limit) : [];
+			chain = (await tryLock(tx, LOCKS.retry)) ? await readDue(tx, aggregateId, limit) : [];
 			const events = chain.map((kept) => kept.event);
 			await handling.run(tx, events);
 			await settle(tx, chain);

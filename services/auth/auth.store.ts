@@ -1,6 +1,7 @@
 import type { JWK } from "jose";
 import { ACCESS_TOKEN } from "../../lib/access-token.ts";
 import type { Db, Tx } from "../../lib/db.ts";
+import { LOCKS } from "../../lib/locks.ts";
 import { REMEMBERED_GENERATIONS, type SessionState } from "./domain/session.ts";
 
 interface Credential {
@@ -35,9 +36,6 @@ export interface SigningKey {
 }
 
 const LIVE = "revoked_at IS NULL AND expires_at > now()";
-
-/** Held while the first signing key is made, so that nodes that start together agree on one. */
-const SIGNING_KEY_LOCK = 7_031_003;
 
 /** A transaction that revoked a session may commit this long after the time it wrote. */
 const REVOCATION_OVERLAP = "interval '15 seconds'";
@@ -200,7 +198,7 @@ export async function sweepSessions(db: Db): Promise<void> {
 
 /** Makes this the only transaction that may add a signing key. */
 export async function lockSigningKeys(tx: Tx): Promise<void> {
-	await tx.query("SELECT pg_advisory_xact_lock($1)", [SIGNING_KEY_LOCK]);
+	await tx.query("SELECT pg_advisory_xact_lock($1)", [LOCKS.signingKey]);
 }
 
 /** Newest first. */

@@ -1,5 +1,6 @@
 import type { Envelope } from "../../contracts/events.ts";
 import type { Db, Tx } from "../../lib/db.ts";
+import { LOCKS } from "../../lib/locks.ts";
 
 /** An event with its place in the history. */
 export interface Recorded {
@@ -16,15 +17,12 @@ export interface Selection {
 	readonly correlationId: string | null;
 }
 
-/** Held from the drawing of positions to the commit, see `record`. */
-const HISTORY_LOCK = 7_032_001;
-
 /**
  * Records events that are not there yet. One transaction at a time does so: positions then become visible in their
  * order, and a reader that asks for what comes after the last one it saw misses none.
  */
 export async function record(tx: Tx, events: readonly Envelope[]): Promise<void> {
-	await tx.query("SELECT pg_advisory_xact_lock($1)", [HISTORY_LOCK]);
+	await tx.query("SELECT pg_advisory_xact_lock($1)", [LOCKS.history]);
 	await tx.query(
 		`INSERT INTO events (event_id, type, source, aggregate_id, aggregate_seq, version, data, correlation_id,
 			causation_id, occurred_at)

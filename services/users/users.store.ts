@@ -1,6 +1,7 @@
 import type { Role } from "../../contracts/common.ts";
 import type { User, UserStatus } from "../../contracts/users.ts";
 import { brokenConstraint, type Db, type Tx } from "../../lib/db.ts";
+import { LOCKS } from "../../lib/locks.ts";
 import { refuse } from "../../lib/refuse.ts";
 
 export interface UserRow {
@@ -18,9 +19,6 @@ export interface VersionedUser extends UserRow {
 	readonly version: number;
 }
 
-/** Held while a user is added, so that two at once cannot both be the last one allowed. */
-const ADMISSION_LOCK = 7_031_002;
-
 /** A user as the others see it. */
 export function userOf(row: UserRow): User {
 	return {
@@ -36,7 +34,7 @@ export function userOf(row: UserRow): User {
 
 /** Makes this the only transaction that adds a user, and gives how many there are. */
 export async function admit(tx: Tx): Promise<number> {
-	await tx.query("SELECT pg_advisory_xact_lock($1)", [ADMISSION_LOCK]);
+	await tx.query("SELECT pg_advisory_xact_lock($1)", [LOCKS.admission]);
 	const [row] = await tx.query<{ count: number }>("SELECT count(*)::int AS count FROM users");
 	return row?.count ?? 0;
 }

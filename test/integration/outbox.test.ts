@@ -1,9 +1,10 @@
 import { v7 as newId } from "uuid";
 import { inProcessTransport } from "../../lib/event-bus/in-process.ts";
-import { RELAY_LOCK, tryLock } from "../../lib/event-bus/leader.ts";
+import { tryLock } from "../../lib/event-bus/leader.ts";
 import type { Staged } from "../../lib/event-bus/outbox.ts";
 import { nextUnpublished, outboxLag, stage } from "../../lib/event-bus/outbox.ts";
 import type { Transport } from "../../lib/event-bus/transport.ts";
+import { LOCKS } from "../../lib/locks.ts";
 import { atTheEnd, cleanUp, inOrder, newSink, newSource } from "../contract/event-bus/harness.ts";
 import { until } from "../support/until.ts";
 
@@ -77,7 +78,7 @@ test("while another node has the round a relay waits, and goes on when that node
 	const stay = new Promise<void>((resolve) => (leave = resolve));
 	const taken = Promise.withResolvers<void>();
 	const other = source.db.transaction(async (tx) => {
-		while (!(await tryLock(tx, RELAY_LOCK)));
+		while (!(await tryLock(tx, LOCKS.relay)));
 		taken.resolve();
 		await stay;
 	});

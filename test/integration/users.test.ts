@@ -1,5 +1,6 @@
 import { v7 as newId } from "uuid";
 import type { User } from "../../contracts/users.ts";
+import { LOCKS } from "../../lib/locks.ts";
 import { call } from "../../lib/service.ts";
 import { person } from "../support/people.ts";
 import { startServices, type TestNode } from "../support/services.ts";
@@ -133,4 +134,12 @@ test("no more users are added than the setting allows, however many come at once
 	expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(2);
 	const refused = results.find((result) => result.status === "rejected");
 	expect(refused?.reason).toMatchObject({ code: 409, type: "MAX_USERS" });
+});
+
+test("a user is added while the event bus holds all its locks on the database", async () => {
+	await node.dbs.users.transaction(async (tx) => {
+		for (const lock of [LOCKS.relay, LOCKS.consumer, LOCKS.retry])
+			await tx.query("SELECT pg_advisory_xact_lock($1)", [lock]);
+		expect(await create("unhindered")).toMatchObject({ username: "unhindered" });
+	});
 });

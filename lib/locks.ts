@@ -1,0 +1,16 @@
+/**
+ * Every advisory lock that is taken in some service's database. They stand in one place because a service shares its
+ * database with the event bus and the migrations: one number for two purposes would make each wait for the other.
+ */
+export const LOCKS = {
+	migration: 7_031_001,
+	relay: 7_031_002,
+	consumer: 7_031_003,
+	retry: 7_031_004,
+	/** `users`: so that two at once cannot both be the last user allowed. */
+	admission: 7_031_005,
+	/** `auth`: so that nodes that start together make one signing key. */
+	signingKey: 7_031_006,
+	/** `events`: from the drawing of positions to the commit. */
+	history: 7_031_007,
+} as const;
