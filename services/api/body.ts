@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { IncomingMessage } from "node:http";
+import { isStorable } from "../../lib/kernel/text.ts";
 import { type FieldError, type RefusalCode, refuse, refuseFields } from "../../lib/refuse.ts";
 import { MAX_BODY_BYTES, MAX_BODY_DEPTH } from "./limits.ts";
 
@@ -90,11 +91,6 @@ function countMembers(value: unknown, pointer: string, depth: number, badTexts: 
 		members += (Array.isArray(value) ? 0 : 1) + countMembers(child, path, depth + 1, badTexts);
 	}
 	return members;
-}
-
-/** Whether PostgreSQL can keep `text` as it is. */
-export function isStorable(text: string): boolean {
-	return text.isWellFormed() && !text.includes("\0");
 }
 
 function malformed(what: string) {

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import { v4 as uuid } from "uuid";
+import { isStorable } from "../../lib/kernel/text.ts";
 import { type FieldError, refuse, refuseFields } from "../../lib/refuse.ts";
-import { hasBody, isStorable, readJson } from "./body.ts";
+import { hasBody, readJson } from "./body.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { Context } from "moleculer";
 import { v7 as newId } from "uuid";
 import type { Instrument } from "../../contracts/data.ts";
@@ -45,7 +44,7 @@ export async function placeOrder(orders: Orders, ctx: Context<PlaceOrder, Meta>)
 export async function validateOrder(orders: Orders, ctx: Context<PlaceOrder, Meta>): Promise<DryRun> {
 	const { user_id } = callerOf(ctx);
 	const terms = termsOf(ctx.params, await instrumentOf(orders, ctx.params.symbol));
-	const order = { ...submissionOf({ ...terms, order_id: newId(), user_id }) };
+	const order = submissionOf({ ...terms, order_id: newId(), user_id });
 	const openOrders = (await openOrdersOf(orders.db, user_id)) + 1;
 	const decision = await call(ctx, "risk.check", { order, open_orders: openOrders, rehearsal: true });
 	if (!decision.allowed) return decision;
@@ -150,6 +149,5 @@ function assertReachable({ broker }: Orders): void {
 function fingerprintOf(terms: OrderTerms): string {
 	const { symbol, side, order_type, time_in_force, quantity, price } = terms;
 	const metadata = Object.entries(terms.metadata).sort(([a], [b]) => (a < b ? -1 : 1));
-	const said = JSON.stringify([symbol, side, order_type, time_in_force, quantity, price, metadata]);
-	return createHash("sha256").update(said).digest("base64");
+	return JSON.stringify([symbol, side, order_type, time_in_force, quantity, price, metadata]);
 }

@@ -8,6 +8,7 @@ import {
 	scaleOf,
 	toUnits,
 } from "../../../lib/kernel/decimal.ts";
+import { isStorable } from "../../../lib/kernel/text.ts";
 
 const MAX_METADATA_BYTES = 1_024;
 
@@ -115,6 +116,8 @@ function checkMetadata(metadata: OrderMetadata): Problem[] {
 	const problem = (code: string, message: string) => [{ pointer: "/metadata", code, message }];
 	if (Object.values(metadata).some((value) => typeof value === "object" && value !== null))
 		return problem("NOT_FLAT", "metadata must be a flat object");
+	if (Object.entries(metadata).some((entry) => !entry.every((part) => typeof part !== "string" || isStorable(part))))
+		return problem("INVALID_CHARACTER", "metadata must not have NUL or lone surrogates");
 	if (new TextEncoder().encode(JSON.stringify(metadata)).length > MAX_METADATA_BYTES)
 		return problem("TOO_LARGE", `metadata must be at most ${MAX_METADATA_BYTES} bytes`);
 	return [];

@@ -87,4 +87,6 @@ test("all that is wrong is told at once", () => {
 test("metadata is flat and small", () => {
 	expect(codesOf(request({ metadata: { note: "x".repeat(2_000) } }))).toEqual(["/metadata TOO_LARGE"]);
 	expect(codesOf(request({ metadata: { nested: {} } as never }))).toEqual(["/metadata NOT_FLAT"]);
+	expect(codesOf(request({ metadata: { note: "a\0b" } }))).toEqual(["/metadata INVALID_CHARACTER"]);
+	expect(codesOf(request({ metadata: { "\ud800": 1 } }))).toEqual(["/metadata INVALID_CHARACTER"]);
 });
