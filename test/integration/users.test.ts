@@ -36,6 +36,14 @@ test("the same id again gives the same user, also fifty times at once", async ()
 	expect(await events(user_id)).toHaveLength(1);
 });
 
+test("a user is added while the event bus holds all its locks on the database", async () => {
+	await node.dbs.users.transaction(async (tx) => {
+		for (const lock of [LOCKS.relay, LOCKS.consumer, LOCKS.retry])
+			await tx.query("SELECT pg_advisory_xact_lock($1)", [lock]);
+		expect(await create("unhindered")).toMatchObject({ username: "unhindered" });
+	});
+});
+
 test("a name that is taken leaves nothing", async () => {
 	await create("taken");
 	const user_id = newId();
@@ -134,12 +142,4 @@ test("no more users are added than the setting allows, however many come at once
 	expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(2);
 	const refused = results.find((result) => result.status === "rejected");
 	expect(refused?.reason).toMatchObject({ code: 409, type: "MAX_USERS" });
-});
-
-test("a user is added while the event bus holds all its locks on the database", async () => {
-	await node.dbs.users.transaction(async (tx) => {
-		for (const lock of [LOCKS.relay, LOCKS.consumer, LOCKS.retry])
-			await tx.query("SELECT pg_advisory_xact_lock($1)", [lock]);
-		expect(await create("unhindered")).toMatchObject({ username: "unhindered" });
-	});
 });
