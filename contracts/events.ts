@@ -1,5 +1,11 @@
 import type { Page, Timestamp } from "./common.ts";
 
+/** Who is behind a change, and from which address as far as is known. */
+export interface Actor {
+	readonly user_id: string;
+	readonly ip: string | null;
+}
+
 /**
  * What every event looks like on the bus and in the history; the first five fields are the seed of it.
  * `aggregate_seq` counts the events of one aggregate from 1 without a gap; an aggregate belongs to one `source`.
@@ -15,6 +21,8 @@ export interface Envelope<Type extends string = string, Data = unknown> {
 	readonly version: number;
 	readonly correlation_id: string;
 	readonly causation_id: string | null;
+	/** Null when the cluster itself is: a timer, or an event that led to this one. */
+	readonly actor: Actor | null;
 }
 
 /** Events recorded after the position `after` (a `next_cursor` of an earlier page), at most `limit` of them. */

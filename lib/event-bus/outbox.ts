@@ -1,17 +1,17 @@
 import { v7 as uuidv7 } from "uuid";
 import type { Envelope } from "../../contracts/events.ts";
 import type { Events } from "../../contracts/index.ts";
+import type { Origin } from "../caller.ts";
 import type { Db, Tx } from "../db.ts";
 import type { Receipt } from "./transport.ts";
 
 /** An event to be told, written in the transaction of the change that it tells of. */
 export type Staged = {
-	[E in keyof Events]: {
+	[E in keyof Events]: Origin & {
 		readonly type: E;
 		readonly aggregate_id: string;
 		readonly aggregate_seq: number;
 		readonly data: Events[E];
-		readonly correlation_id: string;
 		readonly causation_id?: string | null;
 	};
 }[keyof Events];
@@ -42,9 +42,10 @@ export async function stage(tx: Tx, source: string, events: readonly Staged[]): 
 	await tx.query(
 		`WITH told AS (
 			INSERT INTO outbox (event_id, type, aggregate_id, aggregate_seq, data, correlation_id, causation_id,
-				version, occurred_at)
+				actor, version, occurred_at)
 			SELECT *, ${DATA_VERSION}, clock_timestamp()
-			FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::json[], $6::text[], $7::text[])
+			FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::json[], $6::text[], $7::text[],
+				$8::json[])
 			RETURNING position
 		)
 		INSERT INTO outbox_queue SELECT position FROM told`,
@@ -56,6 +57,7 @@ export async function stage(tx: Tx, source: string, events: readonly Staged[]): 
 			events.map(dataOf),
 			events.map((event) => event.correlation_id),
 			events.map((event) => event.causation_id ?? null),
+			events.map((event) => event.actor && JSON.stringify(event.actor)),
 		],
 	);
 }
@@ -76,7 +78,7 @@ export async function nextUnpublished(tx: Tx, source: string, limit: number): Pr
 	// An array, not a join: the planner must never walk the whole outbox for the few rows of the queue.
 	const rows = await tx.query<OutboxRow>(
 		`SELECT position, event_id, type, aggregate_id, aggregate_seq, version, data, correlation_id, causation_id,
-			occurred_at
+			actor, occurred_at
 		FROM outbox
 		WHERE position = ANY (ARRAY(SELECT position FROM outbox_queue ORDER BY position LIMIT $1))
 		ORDER BY position`,

@@ -17,6 +17,7 @@ export async function createOutbox(tx: Tx): Promise<void> {
 			data json NOT NULL,
 			correlation_id text NOT NULL,
 			causation_id text,
+			actor json,
 			occurred_at timestamptz(3) NOT NULL,
 			UNIQUE (aggregate_id, aggregate_seq)
 		)`);
@@ -27,6 +28,11 @@ export async function createOutbox(tx: Tx): Promise<void> {
 			only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
 			receipt json NOT NULL
 		)`);
+}
+
+/** Adds to an outbox from before events told who is behind them the column for it. */
+export async function addActor(tx: Tx): Promise<void> {
+	await tx.query("ALTER TABLE outbox ADD COLUMN IF NOT EXISTS actor json");
 }
 
 /** Makes the tables of a database that takes events in. `inbox` has every event taken over from the transport. */

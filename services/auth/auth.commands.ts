@@ -6,7 +6,7 @@ import type { Envelope } from "../../contracts/events.ts";
 import type { Meta, Role } from "../../contracts/index.ts";
 import type { User } from "../../contracts/users.ts";
 import { ACCESS_TOKEN, SESSIONS_ENDED } from "../../lib/access-token.ts";
-import { callerOf } from "../../lib/caller.ts";
+import { callerOf, type Origin, originOf } from "../../lib/caller.ts";
 import type { Tx } from "../../lib/db.ts";
 import { isRefusal, refuse } from "../../lib/refuse.ts";
 import { call } from "../../lib/service.ts";
@@ -64,6 +64,7 @@ async function openSession(auth: Auth, ctx: Context<unknown, Meta>, user: User):
 	const { ip = "", user_agent = "" } = ctx.meta.client ?? {};
 	const client = { ip, user_agent };
 	const refreshToken = newRefreshToken();
+	const origin = originOf(ctx, user_id);
 	await auth.db.transaction(async (tx) => {
 		if (!(await store.lockUnsuspended(tx, user_id))) throw refuse("USER_SUSPENDED");
 		await store.insertSession(tx, { session_id, user_id, ...client }, SESSION_IDLE_MS);
@@ -74,16 +75,10 @@ async function openSession(auth: Auth, ctx: Context<unknown, Meta>, user: User):
 				aggregate_id: `session:${session_id}`,
 				aggregate_seq: 1,
 				data: { user_id, session_id, ...client },
-				correlation_id: ctx.requestID ?? ctx.id,
+				...origin,
 			},
 		]);
-		await tellRevoked(
-			auth,
-			tx,
-			await store.revokeBeyond(tx, user_id, MAX_SESSIONS_PER_USER),
-			"replaced",
-			ctx.requestID ?? ctx.id,
-		);
+		await tellRevoked(auth, tx, await store.revokeBeyond(tx, user_id, MAX_SESSIONS_PER_USER), "replaced", origin);
 	});
 	return tokens(await auth.sign(user, session_id), refreshToken.token);
 }
@@ -97,7 +92,7 @@ export async function refresh(auth: Auth, ctx: Request<"refresh">): Promise<Toke
 	if (!user) throw refuse("UNAUTHENTICATED");
 	if (user.status === "suspended") throw refuse("USER_SUSPENDED");
 	const next = newRefreshToken();
-	const outcome = await auth.db.transaction((tx) => rotate(auth, tx, presented, next.hash, ctx.requestID ?? ctx.id));
+	const outcome = await auth.db.transaction((tx) => rotate(auth, tx, presented, next.hash, originOf(ctx, user_id)));
 	if (!outcome.ok) throw refuse(outcome.code);
 	return tokens(await auth.sign(user, outcome.session_id), next.token);
 }
@@ -107,7 +102,7 @@ type Rotation =
 	| { readonly ok: false; readonly code: "SESSION_REVOKED" | "UNAUTHENTICATED" | "USER_SUSPENDED" };
 
 /** Gives a refusal instead of throwing it, so that the end of a session whose token was reused is committed. */
-async function rotate(auth: Auth, tx: Tx, presented: string, next: string, correlationId: string): Promise<Rotation> {
+async function rotate(auth: Auth, tx: Tx, presented: string, next: string, origin: Origin): Promise<Rotation> {
 	const session = await store.lockSessionOfToken(tx, presented);
 	if (!session) return { ok: false, code: "UNAUTHENTICATED" };
 	const { session_id, user_id } = session;
@@ -118,7 +113,7 @@ async function rotate(auth: Auth, tx: Tx, presented: string, next: string, corre
 		return { ok: true, session_id };
 	}
 	if (decision.reason !== "REUSED") return { ok: false, code: decision.reason };
-	await tellRevoked(auth, tx, await store.revokeSessions(tx, user_id, session_id), "reuse", correlationId);
+	await tellRevoked(auth, tx, await store.revokeSessions(tx, user_id, session_id), "reuse", origin);
 	return { ok: false, code: "SESSION_REVOKED" };
 }
 
@@ -142,11 +137,12 @@ export async function followUsers(
 	tx: Tx,
 	events: readonly Envelope<"users.updated", User>[],
 ): Promise<void> {
-	for (const { data: user, aggregate_seq, correlation_id, event_id } of events) {
+	for (const { data: user, aggregate_seq, correlation_id, actor, event_id } of events) {
 		const suspended = user.status === "suspended";
 		const followed = await store.followUser(tx, user.user_id, aggregate_seq, suspended);
 		if (!followed || !suspended) continue;
-		await tellRevoked(auth, tx, await store.revokeSessions(tx, user.user_id), "suspended", correlation_id, event_id);
+		const revoked = await store.revokeSessions(tx, user.user_id);
+		await tellRevoked(auth, tx, revoked, "suspended", { correlation_id, actor }, event_id);
 	}
 }
 
@@ -159,7 +155,7 @@ async function endSession(
 ): Promise<boolean> {
 	return auth.db.transaction(async (tx) => {
 		const revoked = await store.revokeSessions(tx, userId, sessionId);
-		await tellRevoked(auth, tx, revoked, reason, ctx.requestID ?? ctx.id);
+		await tellRevoked(auth, tx, revoked, reason, originOf(ctx));
 		return revoked.length > 0;
 	});
 }
@@ -169,7 +165,7 @@ async function tellRevoked(
 	tx: Tx,
 	revoked: readonly store.RevokedSession[],
 	reason: SessionRevoked["reason"],
-	correlation_id: string,
+	origin: Origin,
 	causation_id: string | null = null,
 ): Promise<void> {
 	if (revoked.length === 0) return;
@@ -180,7 +176,7 @@ async function tellRevoked(
 			aggregate_id: `session:${session_id}`,
 			aggregate_seq: event_seq,
 			data: { user_id, session_id, reason },
-			correlation_id,
+			...origin,
 			causation_id,
 		})),
 	);

@@ -1,7 +1,7 @@
 import type { Context, ServiceBroker } from "moleculer";
 import type { ConfigApi, Setting, SettingInForce } from "../../contracts/config.ts";
 import type { Meta } from "../../contracts/index.ts";
-import { callerOf } from "../../lib/caller.ts";
+import { callerOf, originOf } from "../../lib/caller.ts";
 import { refuse, refuseFields } from "../../lib/refuse.ts";
 import { SETTINGS } from "../../lib/settings.ts";
 import type { Database } from "../../mixins/database.mixin.ts";
@@ -32,7 +32,7 @@ export async function setSetting(
 				aggregate_id: `setting:${key}`,
 				aggregate_seq: setting.version,
 				data: { ...inForce, by },
-				correlation_id: ctx.requestID ?? ctx.id,
+				...originOf(ctx),
 			},
 		]);
 		tx.afterCommit(() => void config.broker.broadcast("config.hint", inForce));

@@ -1,4 +1,4 @@
-import type { Envelope } from "../../contracts/events.ts";
+import type { Actor, Envelope } from "../../contracts/events.ts";
 import type { Db, Tx } from "../../lib/db.ts";
 import { LOCKS } from "../../lib/locks.ts";
 
@@ -25,9 +25,9 @@ export async function record(tx: Tx, events: readonly Envelope[]): Promise<void>
 	await tx.query("SELECT pg_advisory_xact_lock($1)", [LOCKS.history]);
 	await tx.query(
 		`INSERT INTO events (event_id, type, source, aggregate_id, aggregate_seq, version, data, correlation_id,
-			causation_id, occurred_at)
+			causation_id, occurred_at, actor)
 		SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::smallint[], $7::json[],
-			$8::text[], $9::text[], $10::timestamptz[])
+			$8::text[], $9::text[], $10::timestamptz[], $11::json[])
 		ON CONFLICT (event_id) DO NOTHING`,
 		[
 			events.map((event) => event.event_id),
@@ -40,6 +40,7 @@ export async function record(tx: Tx, events: readonly Envelope[]): Promise<void>
 			events.map((event) => event.correlation_id),
 			events.map((event) => event.causation_id),
 			events.map((event) => event.timestamp),
+			events.map((event) => event.actor && JSON.stringify(event.actor)),
 		],
 	);
 }
@@ -55,7 +56,7 @@ export async function readHistory(db: Db, selection: Selection): Promise<readonl
 	}
 	const rows = await db.query<EventRow>(
 		`SELECT position, event_id, type, source, aggregate_id, aggregate_seq, version, data, correlation_id, causation_id,
-			occurred_at
+			occurred_at, actor
 		FROM events WHERE ${conditions.join(" AND ")} ORDER BY position LIMIT $2`,
 		bind,
 	);
@@ -74,6 +75,7 @@ interface EventRow {
 	readonly correlation_id: string;
 	readonly causation_id: string | null;
 	readonly occurred_at: Date;
+	readonly actor: Actor | null;
 }
 
 function toRecorded(row: EventRow): Recorded {
@@ -90,6 +92,7 @@ function toRecorded(row: EventRow): Recorded {
 			version: row.version,
 			correlation_id: row.correlation_id,
 			causation_id: row.causation_id,
+			actor: row.actor,
 		},
 	};
 }

@@ -1,5 +1,6 @@
 import type { RejectCode } from "../../contracts/orders.ts";
 import type { ExecutionReport } from "../../contracts/trading.ts";
+import type { Origin } from "../../lib/caller.ts";
 import type { Tx } from "../../lib/db.ts";
 import { tooEarly } from "../../lib/event-bus/consumer.ts";
 import type { Staged } from "../../lib/event-bus/outbox.ts";
@@ -9,14 +10,17 @@ import { isTerminal } from "./domain/order-state.ts";
 import { countClosed, lockBehind, updateOrders } from "./orders.store.ts";
 
 /** What is to happen to an order: a report of its execution, or its rejection before it reached a book. */
-export type Change =
-	| {
-			readonly kind: "report";
-			readonly orderId: string;
-			readonly report: ExecutionReport;
-			readonly causationId?: string;
-	  }
-	| { readonly kind: "reject"; readonly orderId: string; readonly code: RejectCode };
+export type Change = { readonly orderId: string } & Cause &
+	(
+		| { readonly kind: "report"; readonly report: ExecutionReport }
+		| { readonly kind: "reject"; readonly code: RejectCode }
+	);
+
+/** What led to a change: a request, and the event that brought it here where one did. */
+interface Cause {
+	readonly origin: Origin;
+	readonly causationId?: string;
+}
 
 /** A rejection stands before every report. */
 const BEFORE_ANY_REPORT = 1;
@@ -40,7 +44,7 @@ export async function applyChanges(
 		if (!applied.ok) return whyNot(order, change, applied.reason);
 		orders.set(order.order_id, applied.order);
 		changed.set(order.order_id, applied.order);
-		events.push(...applied.events.map((event) => toldOf(applied.order, event, change)));
+		events.push(...applied.events.map((event) => toldOf(change.orderId, event, change)));
 		return applied.order;
 	});
 	await Promise.all([
@@ -72,10 +76,9 @@ function whyNot(order: OrderRecord, change: Change, reason: Extract<Applied, { o
 	return new Error(`order ${order.order_id} is ${order.status}: ${what} cannot follow`);
 }
 
-/** The event as it is staged; `causation_id` is the event that led to it, where one did. */
-export function toldOf(order: OrderRecord, event: OrderEvent, change?: Change): Staged {
-	const causation = change?.kind === "report" ? (change.causationId ?? null) : null;
-	return { ...event, aggregate_id: order.order_id, correlation_id: order.correlation_id, causation_id: causation };
+/** The event as it is staged. */
+export function toldOf(orderId: string, event: OrderEvent, { origin, causationId }: Cause): Staged {
+	return { ...event, aggregate_id: orderId, ...origin, causation_id: causationId ?? null };
 }
 
 function closings(orders: Iterable<OrderRecord>): Map<string, number> {

@@ -3,7 +3,7 @@ import { v7 as newId } from "uuid";
 import type { Instrument } from "../../contracts/data.ts";
 import type { Meta } from "../../contracts/index.ts";
 import type { CancelResult, DryRun, Order, OrderStatus, Placement, PlaceOrder, Side } from "../../contracts/orders.ts";
-import { callerOf, isAdmin } from "../../lib/caller.ts";
+import { callerOf, isAdmin, originOf } from "../../lib/caller.ts";
 import { isRefusal, refuse, refuseFields } from "../../lib/refuse.ts";
 import { call } from "../../lib/service.ts";
 import { type OrderRecord, shown } from "./domain/order.ts";
@@ -28,15 +28,16 @@ export async function placeOrder(orders: Orders, ctx: Context<PlaceOrder, Meta>)
 	assertReachable(orders);
 	await orders.capacity.assertRoom();
 	const orderId = newId();
+	const origin = originOf(ctx);
 	const kept = await orders.writes.keep.add({
 		orderId,
 		userId: user.user_id,
 		terms,
 		feeAsset: instrument.quote_asset,
-		correlationId: ctx.requestID ?? orderId,
+		origin,
 	});
 	if (kept.replayed && fingerprintOf(kept.order) !== fingerprintOf(terms)) throw refuse("CLIENT_ORDER_ID_REUSED");
-	const order = await drive(orders, ctx, kept.order, kept.replayed ? null : kept.openOrders);
+	const order = await drive(orders, ctx, kept.order, kept.replayed ? null : kept.openOrders, origin.actor);
 	return { order: shown(order), replayed: kept.replayed };
 }
 
@@ -117,7 +118,7 @@ async function end(
 ): Promise<OrderRecord> {
 	if (isTerminal(order.status)) throw refuse("ILLEGAL_TRANSITION", `The order is ${order.status}`);
 	const report = await call(ctx, "trading.close", { order: submissionOf(order), status });
-	const ended = await settleReport(orders, ctx, order, report);
+	const ended = await settleReport(orders, ctx, report, originOf(ctx));
 	if (ended.status !== status) throw refuse("ILLEGAL_TRANSITION", `The order is ${ended.status}`);
 	return ended;
 }

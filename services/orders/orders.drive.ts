@@ -1,5 +1,7 @@
 import type { Context } from "moleculer";
+import type { Actor } from "../../contracts/events.ts";
 import type { ExecutionReport, SubmitOrder } from "../../contracts/trading.ts";
+import type { Origin } from "../../lib/caller.ts";
 import { isTooEarly } from "../../lib/event-bus/consumer.ts";
 import { call } from "../../lib/service.ts";
 import type { OrderRecord } from "./domain/order.ts";
@@ -21,11 +23,12 @@ export async function drive(
 	caller: Caller,
 	order: OrderRecord,
 	openOrders: number | null,
+	actor: Actor | null,
 ): Promise<OrderRecord> {
 	if (order.status !== "pending") return order;
 	const underWay = orders.driving.get(order.order_id);
 	if (underWay) return underWay;
-	const driven = takeSteps(orders, caller, order, openOrders)
+	const driven = takeSteps(orders, caller, order, openOrders, actor)
 		.catch((error) => {
 			orders.logger.warn(`order ${order.order_id} stays pending`, error);
 			return readOrThrow(orders, order.order_id);
@@ -40,35 +43,39 @@ async function takeSteps(
 	caller: Caller,
 	order: OrderRecord,
 	counted: number | null,
+	actor: Actor | null,
 ): Promise<OrderRecord> {
 	const submission = submissionOf(order);
-	const opts = { timeout: STEP_TIMEOUT_MS, requestID: order.correlation_id };
+	const origin = { correlation_id: order.correlation_id, actor };
+	const opts = { timeout: STEP_TIMEOUT_MS, requestID: origin.correlation_id };
 	const openOrders = counted ?? (await openOrdersOf(orders.db, order.user_id));
 	const decision = await call(caller, "risk.check", { order: submission, open_orders: openOrders }, opts);
 	if (decision.code) {
-		const rejected = await orders.writes.apply.add({ kind: "reject", orderId: order.order_id, code: decision.code });
+		const rejection = { kind: "reject", orderId: order.order_id, code: decision.code, origin } as const;
+		const rejected = await orders.writes.apply.add(rejection);
 		return rejected ?? readOrThrow(orders, order.order_id);
 	}
 	const report = await call(caller, "trading.submit", submission, opts);
-	return settleReport(orders, caller, order, report);
+	return settleReport(orders, caller, report, origin);
 }
 
 /** Applies a report that trading has answered with; one that is ahead of the order is asked for with what it lacks. */
 export async function settleReport(
 	orders: Orders,
 	caller: Caller,
-	order: OrderRecord,
 	report: ExecutionReport,
+	origin: Origin,
 ): Promise<OrderRecord> {
-	const change = { kind: "report", orderId: order.order_id, report } as const;
+	const { order_id } = report;
+	const change = { kind: "report", orderId: order_id, report, origin } as const;
 	const applied = await orders.writes.apply.add(change).catch(async (error) => {
 		if (!isTooEarly(error)) throw error;
-		const { report_seq: after_seq } = await readOrThrow(orders, order.order_id);
-		const request = { order_id: order.order_id, after_seq };
+		const { report_seq: after_seq } = await readOrThrow(orders, order_id);
+		const request = { order_id, after_seq };
 		const since = await call(caller, "trading.report", request, { timeout: STEP_TIMEOUT_MS });
 		return since && orders.writes.apply.add({ ...change, report: since });
 	});
-	return applied ?? readOrThrow(orders, order.order_id);
+	return applied ?? readOrThrow(orders, order_id);
 }
 
 /** The order as trading takes it. */

@@ -111,6 +111,7 @@ const orders: TypedService<"orders", {}, OrdersState> = {
 					kind: "report",
 					orderId: event.data.order_id,
 					report: event.data,
+					origin: { correlation_id: event.correlation_id, actor: null },
 					causationId: event.event_id,
 				})),
 			);

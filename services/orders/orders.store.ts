@@ -1,4 +1,5 @@
 import type { OrderStatus, Side } from "../../contracts/orders.ts";
+import type { Origin } from "../../lib/caller.ts";
 import type { Db, Tx } from "../../lib/db.ts";
 import { normalize, subtractDecimals } from "../../lib/kernel/decimal.ts";
 import type { OrderRecord } from "./domain/order.ts";
@@ -10,7 +11,7 @@ export interface Draft {
 	readonly userId: string;
 	readonly terms: OrderTerms;
 	readonly feeAsset: string;
-	readonly correlationId: string;
+	readonly origin: Origin;
 }
 
 interface Row
@@ -76,7 +77,7 @@ export async function insertOrders(tx: Tx, drafts: readonly Draft[]): Promise<Or
 			column((draft) => draft.terms.price),
 			column((draft) => draft.feeAsset),
 			column((draft) => JSON.stringify(draft.terms.metadata)),
-			column((draft) => draft.correlationId),
+			column((draft) => draft.origin.correlation_id),
 		],
 	);
 	return rows.map(recordOf);

@@ -33,7 +33,12 @@ function keepAll(orders: Database & Outbox, drafts: readonly Draft[]): Promise<K
 	return orders.db.transaction(async (tx) => {
 		const fresh = await insertOrders(tx, drafts);
 		const byId = new Map(fresh.map((order) => [order.order_id, order]));
-		const told = fresh.map((order) => toldOf(order, { type: "orders.created", aggregate_seq: 1, data: shown(order) }));
+		const told = drafts.flatMap((draft) => {
+			const order = byId.get(draft.orderId);
+			return order
+				? [toldOf(draft.orderId, { type: "orders.created", aggregate_seq: 1, data: shown(order) }, draft)]
+				: [];
+		});
 		const [counts, earlier] = await Promise.all([
 			countOpened(tx, perUser(fresh)),
 			earlierOnes(

@@ -36,13 +36,14 @@ async function sweep(orders: Orders): Promise<void> {
 /** An order past its time is closed in trading, which answers with what it is if it had arrived there after all. */
 async function sweepOne(orders: Orders, { order, timedOut }: StalePending): Promise<void> {
 	if (!timedOut) {
-		await drive(orders, orders.broker, order, null);
+		await drive(orders, orders.broker, order, null, null);
 		return;
 	}
 	try {
 		const closing = { order: submissionOf(order), status: "expired" } as const;
-		const report = await call(orders.broker, "trading.close", closing, { requestID: order.correlation_id });
-		await settleReport(orders, orders.broker, order, report);
+		const { correlation_id } = order;
+		const report = await call(orders.broker, "trading.close", closing, { requestID: correlation_id });
+		await settleReport(orders, orders.broker, report, { correlation_id, actor: null });
 	} catch (error) {
 		orders.logger.warn(`order ${order.order_id} could not be expired`, error);
 	}

@@ -2,6 +2,7 @@ import type { Context } from "moleculer";
 import type { Meta } from "../../contracts/index.ts";
 import type { RiskApi, RiskCheck, RiskDecision, RiskLimits } from "../../contracts/risk.ts";
 import { type Batcher, batcher } from "../../lib/batch.ts";
+import { originOf } from "../../lib/caller.ts";
 import { isDecimal, normalize } from "../../lib/kernel/decimal.ts";
 import { refuseFields } from "../../lib/refuse.ts";
 import type { Database } from "../../mixins/database.mixin.ts";
@@ -56,7 +57,7 @@ export async function setLimits(
 				aggregate_id: `risk-limits:${scope}`,
 				aggregate_seq: saved.version,
 				data: shown(saved),
-				correlation_id: ctx.requestID ?? ctx.id,
+				...originOf(ctx),
 			},
 		]);
 		return shown(saved);

@@ -1,6 +1,7 @@
 import { v7 as newId } from "uuid";
 import type { ExecutionReport, SubmitOrder } from "../../contracts/trading.ts";
 import { batcher } from "../../lib/batch.ts";
+import type { Origin } from "../../lib/caller.ts";
 import type { Db, Tx } from "../../lib/db.ts";
 import type { Staged } from "../../lib/event-bus/outbox.ts";
 import { refuse } from "../../lib/refuse.ts";
@@ -18,7 +19,7 @@ import { executionReported, reportOf, tradeExecuted } from "./trading.events.ts"
 export interface MarketCommand {
 	readonly kind: "submit" | "canceled" | "expired";
 	readonly order: SubmitOrder;
-	readonly correlationId: string;
+	readonly origin: Origin;
 }
 
 /** What came of a command: a report, `known` for an order that had arrived or ended before, or whom to ask instead. */
@@ -183,9 +184,9 @@ function executeAll(
 		if (!executeOne(execution, command, order, known)) return { at: "known" };
 		known.add(order.orderId);
 		const reports = execution.reports.slice(reportsBefore).map((report) => reportOf(market, report, now));
-		events.push(...reports.map((report) => executionReported(report, command.correlationId)));
+		events.push(...reports.map((report) => executionReported(report, command.origin)));
 		for (const trade of execution.trades.slice(tradesBefore))
-			events.push(tradeExecuted(market, trade, now, command.correlationId));
+			events.push(tradeExecuted(market, trade, now, command.origin));
 		return { at: "here", report: reports.at(-1) as ExecutionReport };
 	});
 	return { executed, events };

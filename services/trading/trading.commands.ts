@@ -2,7 +2,7 @@ import type { Context } from "moleculer";
 import { v7 as newId } from "uuid";
 import type { Meta, Principal } from "../../contracts/index.ts";
 import type { ExecutionReport, SubmitOrder, Transfer, TransferRequest } from "../../contracts/trading.ts";
-import { callerOf, isAdmin } from "../../lib/caller.ts";
+import { callerOf, isAdmin, originOf } from "../../lib/caller.ts";
 import type { Tx } from "../../lib/db.ts";
 import { isDecimal, normalize, scaleOf, toUnits } from "../../lib/kernel/decimal.ts";
 import { type FieldError, refuse, refuseFields } from "../../lib/refuse.ts";
@@ -47,7 +47,7 @@ async function execute(
 	forward: (nodeID: string) => Promise<ExecutionReport>,
 ): Promise<ExecutionReport> {
 	const { writer } = await trading.markets.get(order.symbol);
-	const executed = await writer.execute({ kind, order, correlationId: ctx.requestID ?? order.order_id });
+	const executed = await writer.execute({ kind, order, origin: originOf(ctx) });
 	if (executed.at === "here") return executed.report;
 	if (executed.at === "elsewhere") {
 		if (ctx.meta.forwarded) throw refuse("SERVICE_UNAVAILABLE", `Market ${order.symbol} is changing hands`);
@@ -99,7 +99,7 @@ async function transfer(
 				aggregate_id: `transfer:${made.transfer_id}`,
 				aggregate_seq: 1,
 				data: made,
-				correlation_id: ctx.requestID ?? made.transfer_id,
+				...originOf(ctx),
 			},
 		]);
 		return { transfer: made, replayed: false };

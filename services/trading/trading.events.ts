@@ -1,4 +1,5 @@
 import type { ExecutionReport, Fill, TradeExecuted } from "../../contracts/trading.ts";
+import type { Origin } from "../../lib/caller.ts";
 import type { Staged } from "../../lib/event-bus/outbox.ts";
 import { fromUnits } from "../../lib/kernel/decimal.ts";
 import type { ExecutedTrade, Report } from "./domain/execute.ts";
@@ -43,18 +44,18 @@ function fillOf(market: Market, order: Readonly<ExecutionOrder>, trade: Executed
 }
 
 /** The event that tells of a report. */
-export function executionReported(report: ExecutionReport, correlationId: string): Staged {
+export function executionReported(report: ExecutionReport, origin: Origin): Staged {
 	return {
 		type: "trading.execution_reported",
 		aggregate_id: `execution:${report.order_id}`,
 		aggregate_seq: report.report_seq,
 		data: report,
-		correlation_id: correlationId,
+		...origin,
 	};
 }
 
 /** The event that tells of a trade; it has no names of users. */
-export function tradeExecuted(market: Market, trade: ExecutedTrade, now: Date, correlationId: string): Staged {
+export function tradeExecuted(market: Market, trade: ExecutedTrade, now: Date, origin: Origin): Staged {
 	const data: TradeExecuted = {
 		trade_id: trade.tradeId,
 		trade_seq: trade.tradeSeq,
@@ -71,6 +72,6 @@ export function tradeExecuted(market: Market, trade: ExecutedTrade, now: Date, c
 		aggregate_id: `market:${market.symbol}`,
 		aggregate_seq: trade.tradeSeq,
 		data,
-		correlation_id: correlationId,
+		...origin,
 	};
 }

@@ -1,7 +1,7 @@
 import type { Context } from "moleculer";
 import type { Meta } from "../../contracts/index.ts";
 import type { User, UserStatus, UsersApi } from "../../contracts/users.ts";
-import { callerOf, isAdmin } from "../../lib/caller.ts";
+import { callerOf, isAdmin, type Origin, originOf } from "../../lib/caller.ts";
 import { refuse } from "../../lib/refuse.ts";
 import type { Database } from "../../mixins/database.mixin.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
@@ -22,7 +22,7 @@ export async function createUser(users: Users, ctx: Request<"create">): Promise<
 		if (known) return userOf(known);
 		if (count >= maxUsers) throw refuse("MAX_USERS", "No more users can be added", { limit: maxUsers });
 		const user = await insertUser(tx, { ...given, roles });
-		await users.stage(tx, [event("users.created", user, ctx)]);
+		await users.stage(tx, [event("users.created", user, originOf(ctx, ctx.meta.user?.user_id ?? user.user_id))]);
 		return userOf(user);
 	});
 }
@@ -52,17 +52,17 @@ async function change(
 		const changed = applied(user, patch);
 		if (!changed) return userOf(user);
 		const saved = await saveUser(tx, changed);
-		await users.stage(tx, [event("users.updated", saved, ctx)]);
+		await users.stage(tx, [event("users.updated", saved, originOf(ctx))]);
 		return userOf(saved);
 	});
 }
 
-function event<T extends "users.created" | "users.updated">(type: T, user: VersionedUser, ctx: Context<unknown, Meta>) {
+function event<T extends "users.created" | "users.updated">(type: T, user: VersionedUser, origin: Origin) {
 	return {
 		type,
 		aggregate_id: user.user_id,
 		aggregate_seq: user.version,
 		data: userOf(user),
-		correlation_id: ctx.requestID ?? ctx.id,
+		...origin,
 	};
 }

@@ -32,6 +32,7 @@ function event(over: Partial<Envelope> = {}): Envelope {
 		version: 1,
 		correlation_id: newId(),
 		causation_id: null,
+		actor: null,
 		...over,
 	};
 }
@@ -143,6 +144,7 @@ test("what was told while no node ran is published at the next start", async () 
 		aggregate_seq: 1,
 		data: { key: "users.max_users", value: 5, version: 1, by: admin.id },
 		correlation_id: "c",
+		actor: null,
 	} satisfies Staged;
 	await node.broker.stop();
 	await node.dbs.config.transaction((tx) => stage(tx, "config", [told]));

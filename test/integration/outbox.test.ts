@@ -11,7 +11,14 @@ import { until } from "../support/until.ts";
 afterEach(cleanUp);
 
 const loggedIn = (aggregate: string, sequence: number, data: object = {}): Staged =>
-	({ type: "auth.logged_in", aggregate_id: aggregate, aggregate_seq: sequence, correlation_id: "c", data }) as Staged;
+	({
+		type: "auth.logged_in",
+		aggregate_id: aggregate,
+		aggregate_seq: sequence,
+		correlation_id: "c",
+		actor: null,
+		data,
+	}) as Staged;
 
 test("an event that is staged has all its fields, its time in milliseconds, and waits to be published", async () => {
 	const { db } = await newSource();
@@ -27,6 +34,7 @@ test("an event that is staged has all its fields, its time in milliseconds, and 
 		aggregate_seq: 1,
 		version: 1,
 		correlation_id: "c",
+		actor: null,
 		causation_id: null,
 	});
 	expect(second?.event.aggregate_seq).toBe(2);

@@ -50,7 +50,7 @@ export const services: readonly TypedService<"health">[] = [
 	{ name: "healthy", actions: { cluster: { auth: "admin", handler: () => cluster } } },
 ];
 
-const about = { aggregate_id: "a", aggregate_seq: 1, correlation_id: "c" };
+const about = { aggregate_id: "a", aggregate_seq: 1, correlation_id: "c", actor: null };
 const revoked = { user_id: "u", session_id: "s", reason: "logout" } as const;
 
 /** An event carries the payload of its type. */

@@ -103,6 +103,7 @@ async function list(tx: Tx, instrument: Instrument): Promise<void> {
 			aggregate_seq: 1,
 			data: instrument,
 			correlation_id: newId(),
+			actor: null,
 		},
 	]);
 }

@@ -67,6 +67,7 @@ async function setDefaults(tx: Tx): Promise<void> {
 				updated_at: row.updated_at.toISOString(),
 			},
 			correlation_id: newId(),
+			actor: null,
 		},
 	]);
 }

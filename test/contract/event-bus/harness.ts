@@ -64,7 +64,14 @@ export async function newSource(): Promise<Source> {
 				aggregates.map((id) => {
 					const sequence = (told.get(id) ?? 0) + 1;
 					told.set(id, sequence);
-					return { type, aggregate_id: id, aggregate_seq: sequence, data: { n: sequence }, correlation_id: "c" };
+					return {
+						type,
+						aggregate_id: id,
+						aggregate_seq: sequence,
+						data: { n: sequence },
+						correlation_id: "c",
+						actor: null,
+					};
 				}),
 			).flat();
 			await db.transaction(async (tx) => {

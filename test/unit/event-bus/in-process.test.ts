@@ -12,6 +12,7 @@ const event = (type: string): Envelope => ({
 	aggregate_seq: 1,
 	version: 1,
 	correlation_id: "c",
+	actor: null,
 	causation_id: null,
 });
 
