@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import path from "node:path";
 import { databaseVariable, isStateful, SERVICE_NAMES, type ServiceName, STATEFUL_SERVICES } from "./topology.ts";
 
@@ -28,6 +29,8 @@ export interface Env {
 	readonly databasePoolSize: number;
 	/** CORS_ORIGINS: the exact origins whose pages may call the gateway. */
 	readonly corsOrigins: readonly string[];
+	/** WEBHOOK_PRIVATE_HOSTS: hosts, as `URL` writes them, that webhooks may go to although private, also without TLS. */
+	readonly webhookPrivateHosts: readonly string[];
 	/** ORDERS_DATABASE_URL and its like; throws when the variable is missing or wrong. */
 	databaseUrl(service: string): string;
 }
@@ -48,6 +51,7 @@ export function env(source: NodeJS.ProcessEnv = process.env): Env {
 		logFormat: oneOf("LOG_FORMAT", text("LOG_FORMAT", process.stdout.isTTY ? "text" : "json"), LOG_FORMATS),
 		databasePoolSize: integer("DATABASE_POOL_SIZE", text("DATABASE_POOL_SIZE", "8"), 2, 100),
 		corsOrigins: list(text("CORS_ORIGINS", "")).map((origin) => corsOrigin(origin)),
+		webhookPrivateHosts: list(text("WEBHOOK_PRIVATE_HOSTS", "")).map((host) => hostName(host)),
 		databaseUrl: (service) => databaseUrl(service, source),
 	};
 }
@@ -135,6 +139,13 @@ function corsOrigin(value: string): string {
 		throw wrong("CORS_ORIGINS", value, "a comma list of origins such as https://app.example.com");
 	}
 	return value;
+}
+
+function hostName(value: string): string {
+	const host = isIPv6(value) ? `[${value}]` : value;
+	const url = isIPv6(value) || /^[\w.-]+$/.test(value) ? URL.parse(`https://${host}`) : null;
+	if (!url) throw wrong("WEBHOOK_PRIVATE_HOSTS", value, "a comma list of host names or addresses, without ports");
+	return url.hostname;
 }
 
 function databaseUrl(service: string, source: NodeJS.ProcessEnv): string {

@@ -21,11 +21,13 @@ test("what is set is taken", () => {
 		SERVICES: "orders, risk",
 		CORS_ORIGINS: "https://a.example,http://localhost:3000",
 		NODE_ID: "orders-1",
+		WEBHOOK_PRIVATE_HOSTS: "Receiver.internal, 10.0.0.7,::1",
 	});
 	expect(settings.port).toBe(0);
 	expect(settings.services).toEqual(["orders", "risk"]);
 	expect(settings.corsOrigins).toEqual(["https://a.example", "http://localhost:3000"]);
 	expect(settings.nodeId).toBe("orders-1");
+	expect(settings.webhookPrivateHosts).toEqual(["receiver.internal", "10.0.0.7", "[::1]"]);
 	expect(settings.logLevel).toBe("info");
 });
 
@@ -42,6 +44,9 @@ test.each([
 	["DATABASE_POOL_SIZE", "1", "whole number from 2 to 100"],
 	["CORS_ORIGINS", "https://a.example/", "origins such as https://app.example.com"],
 	["CORS_ORIGINS", "null", "origins such as https://app.example.com"],
+	["WEBHOOK_PRIVATE_HOSTS", "localhost:8080", "host names or addresses, without ports"],
+	["WEBHOOK_PRIVATE_HOSTS", "https://localhost", "host names or addresses, without ports"],
+	["WEBHOOK_PRIVATE_HOSTS", "10.0.0.0/8", "host names or addresses, without ports"],
 ])("%s=%s is refused in one line that says what is allowed", (name, value, allowed) => {
 	const message = messageOf(() => env({ [name]: value }));
 	expect(message).toMatch(new RegExp(`^${name}=".*" is wrong: it must be `));
