@@ -7,6 +7,7 @@ export interface SettingValues {
 	"trading.paper_deposits": boolean;
 	"users.max_users": number;
 	"orders.max_open_orders": number;
+	"events.retention_days": number;
 }
 export type SettingKey = keyof SettingValues;
 export type SettingValue = SettingValues[SettingKey];

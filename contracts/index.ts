@@ -1,7 +1,7 @@
 import type { AuthApi, AuthEvents } from "./auth.ts";
 import type { ConfigApi, ConfigEvents } from "./config.ts";
 import type { DataApi, DataEvents } from "./data.ts";
-import type { Envelope, EventsApi } from "./events.ts";
+import type { Envelope, EventsApi, EventsEvents } from "./events.ts";
 import type { HealthApi } from "./health.ts";
 import type { OrdersApi, OrdersEvents } from "./orders.ts";
 import type { RiskApi, RiskEvents } from "./risk.ts";
@@ -28,6 +28,7 @@ export interface Events
 	extends AuthEvents,
 		ConfigEvents,
 		DataEvents,
+		EventsEvents,
 		OrdersEvents,
 		RiskEvents,
 		TradingEvents,

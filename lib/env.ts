@@ -27,6 +27,8 @@ export interface Env {
 	readonly logFormat: (typeof LOG_FORMATS)[number];
 	/** DATABASE_POOL_SIZE: connections per service. */
 	readonly databasePoolSize: number;
+	/** METRICS_PORT: where the node shows its metrics to Prometheus, on HOST; null for nowhere. */
+	readonly metricsPort: number | null;
 	/** CORS_ORIGINS: the exact origins whose pages may call the gateway. */
 	readonly corsOrigins: readonly string[];
 	/** WEBHOOK_PRIVATE_HOSTS: hosts, as `URL` writes them, that webhooks may go to although private, also without TLS. */
@@ -50,6 +52,7 @@ export function env(source: NodeJS.ProcessEnv = process.env): Env {
 		logLevel: oneOf("LOG_LEVEL", text("LOG_LEVEL", servers ? "info" : "warn"), LOG_LEVELS),
 		logFormat: oneOf("LOG_FORMAT", text("LOG_FORMAT", process.stdout.isTTY ? "text" : "json"), LOG_FORMATS),
 		databasePoolSize: integer("DATABASE_POOL_SIZE", text("DATABASE_POOL_SIZE", "8"), 2, 100),
+		metricsPort: text("METRICS_PORT", "") ? integer("METRICS_PORT", text("METRICS_PORT", ""), 1, 65_535) : null,
 		corsOrigins: list(text("CORS_ORIGINS", "")).map((origin) => corsOrigin(origin)),
 		webhookPrivateHosts: list(text("WEBHOOK_PRIVATE_HOSTS", "")).map((host) => hostName(host)),
 		databaseUrl: (service) => databaseUrl(service, source),

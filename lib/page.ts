@@ -44,7 +44,8 @@ export function pageOf<Row, T>(
 	};
 }
 
-function cursorOf(key: string): string {
+/** The cursor that stands for `key`. */
+export function cursorOf(key: string): string {
 	return Buffer.from(key).toString("base64url");
 }
 

@@ -26,7 +26,8 @@ type ActionFn<N> = N extends `${infer S extends ServiceName}.${infer A}`
 		? Services[S][A]
 		: never
 	: never;
-type CallArgs<F> = F extends () => unknown
+/** What a call of a function of that shape is given: its parameters, if it has any, and options. */
+export type CallArgs<F> = F extends () => unknown
 	? [params?: undefined, opts?: CallingOptions]
 	: [params: Params<F>, opts?: CallingOptions];
 
@@ -37,6 +38,36 @@ export function call<N extends ActionName>(
 	...[params, opts]: CallArgs<ActionFn<N>>
 ): Promise<Result<ActionFn<N>>> {
 	return from.call(action, params, opts);
+}
+
+/** Calls `<service>.<group>.<action>`, one of the actions that a mixin gives to services. */
+export function callInternal<Api, A extends keyof Api & string>(
+	from: Pick<Context, "call">,
+	group: string,
+	action: A,
+	...[params, opts]: CallArgs<Api[A]>
+): Promise<Result<Api[A]>> {
+	return from.call(`${group}.${action}`, params, opts);
+}
+
+/** What a service of the form `This` does when each function of `Api` is called. */
+type Handlers<Api, This> = {
+	[A in keyof Api]: (service: This, params: Params<Api[A]>) => Result<Api[A]> | Promise<Result<Api[A]>>;
+};
+
+/** The actions `<group>.<name>` that a mixin adds to a service, for other services alone. */
+export function internalActions<Api, This>(group: string, handlers: Handlers<Api, This>): Record<string, ActionSchema> {
+	return Object.fromEntries(
+		Object.entries(handlers).map(([name, handle]) => [
+			`${group}.${name}`,
+			{
+				auth: "internal",
+				handler(this: unknown, ctx: Context) {
+					return (handle as (service: unknown, params: unknown) => unknown)(this, ctx.params);
+				},
+			},
+		]),
+	);
 }
 
 /** One rule for each parameter, no more and no fewer, so validator and type cannot drift apart. */

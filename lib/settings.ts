@@ -7,8 +7,19 @@ interface Definition<T> {
 	check(value: unknown): string | null;
 }
 
+/** Longer than a transport that lost events is refilled for. */
+const MIN_RETENTION_DAYS = 7;
+
 /** Every runtime setting: what it is, what it may be, and what it is until somebody sets it. */
 export const SETTINGS: { readonly [K in SettingKey]: Definition<SettingValues[K]> } = {
+	"events.retention_days": {
+		default: 0,
+		description: "How many days events are kept that everybody has handled; 0 keeps them for ever.",
+		check: (value) =>
+			value === 0 || integerBetween(MIN_RETENTION_DAYS, 36_500)(value) === null
+				? null
+				: `The value must be 0 or a whole number from ${MIN_RETENTION_DAYS} to 36500`,
+	},
 	"orders.max_open_orders": {
 		default: 100_000,
 		description: "How many orders may be open in the whole system; more are refused.",

@@ -1,53 +1,75 @@
+import type { Service } from "moleculer";
+import type { InboxApi } from "../contracts/event-bus.ts";
 import type { Envelope } from "../contracts/events.ts";
 import type { Db, Tx } from "../lib/db.ts";
 import { joinBus, leaveBus } from "../lib/event-bus/bus.ts";
-import { startConsumer } from "../lib/event-bus/consumer.ts";
-import { type DeliveryCounts, deliveryCounts } from "../lib/event-bus/deliveries.ts";
+import { type Consumer, startConsumer } from "../lib/event-bus/consumer.ts";
+import { discard, findDeadLetter, listDeadLetters, redrive } from "../lib/event-bus/dead-letters.ts";
+import { deliveryCounts } from "../lib/event-bus/deliveries.ts";
+import { forgetTakenOver, unhandledOf } from "../lib/event-bus/inbox.ts";
 import { addOutermost } from "../lib/event-bus/lifecycle.ts";
-import type { Consumption } from "../lib/event-bus/transport.ts";
-import { mixin } from "../lib/service.ts";
-
-/** What a service that consumes events has. */
-export interface Consumer {
-	/** How many events wait to be tried again or are dead letters. */
-	deliveryCounts(): Promise<DeliveryCounts>;
-}
+import { pollGauges } from "../lib/metrics.ts";
+import { internalActions, mixin } from "../lib/service.ts";
 
 interface Vars {
 	readonly db: Db;
-	consumption: Consumption | null;
+	consumption: Consumer | null;
+	stopGauges: (() => void) | null;
 }
 
 interface Options {
-	/** False when the handlers change nothing for an event that comes again: then no inbox rows are kept. */
-	readonly inbox?: boolean;
+	/** The service's own table with an `event_id` for each event it has handled: then it keeps no inbox besides. */
+	readonly recordedIn?: string;
 }
 
 type Handlers = Readonly<Record<string, (tx: Tx, events: readonly Envelope[]) => Promise<void>>>;
+type Consuming = Service & Vars;
 
 /** Feeds the handlers under `consumes` of the service `name` from the event bus. Needs `database(name)`. */
-export function consumer(name: string, options: Options = {}) {
-	return mixin<Consumer, Vars>({
-		methods: {
-			deliveryCounts() {
-				return deliveryCounts(this.db);
+export function consumer(name: string, { recordedIn }: Options = {}) {
+	return mixin<{}, Vars>({
+		methods: {},
+		actions: internalActions<InboxApi, Consuming>("inbox", {
+			backlog: (service) => backlogOf(service),
+			deadLetters: ({ db }, { after, limit }) => listDeadLetters(db, name, after, limit),
+			deadLetter: ({ db }, { event_id }) => findDeadLetter(db, name, event_id),
+			redrive: ({ db }, { event_id }) => redrive(db, event_id),
+			discard: ({ db }, { event_id }) => discard(db, event_id),
+			async take(service, { events, again }) {
+				const wanted = events.filter((event) => handles(service, event.type));
+				if (wanted.length > 0) await running(service).take(wanted, again);
+				return wanted.length;
 			},
-		},
+			async unhandled(service, { events }) {
+				const wanted = events.filter((event) => handles(service, event.type)).map((event) => event.event_id);
+				return wanted.length > 0 ? unhandledOf(service.db, recordedIn ?? "inbox", wanted) : [];
+			},
+			async forget({ db }, { event_ids }) {
+				if (!recordedIn) await forgetTakenOver(db, event_ids);
+				return null;
+			},
+		}),
 		merged(schema) {
 			addOutermost<Vars>(
 				schema,
 				function started() {
-					const { consumes } = this.schema as unknown as { readonly consumes: Handlers };
 					this.consumption = startConsumer({
 						name,
 						db: this.db,
 						transport: joinBus(this.broker),
-						handlers: Object.fromEntries(Object.entries(consumes).map(([type, handler]) => [type, handler.bind(this)])),
+						handlers: Object.fromEntries(
+							Object.entries(handlersOf(this)).map(([type, handler]) => [type, handler.bind(this)]),
+						),
+						keepsInbox: !recordedIn,
 						logger: this.logger,
-						...options,
+					});
+					this.stopGauges = pollGauges(this.broker, { consumer: name }, GAUGES, async () => {
+						const { delay_ms, ...backlog } = await backlogOf(this);
+						return { ...backlog, delay_ms: delay_ms ?? 0 };
 					});
 				},
 				async function stopped() {
+					this.stopGauges?.();
 					if (!this.consumption) return;
 					await this.consumption.stop();
 					await leaveBus(this.broker);
@@ -56,6 +78,35 @@ export function consumer(name: string, options: Options = {}) {
 		},
 		created() {
 			this.consumption = null;
+			this.stopGauges = null;
 		},
 	});
+}
+
+const GAUGES = {
+	waiting: "consumer.waiting_events",
+	delay_ms: "consumer.delay_ms",
+	retrying: "consumer.retrying_events",
+	parked: "consumer.parked_events",
+	dead: "consumer.dead_letters",
+} as const;
+
+async function backlogOf(service: Consuming) {
+	const consumption = running(service);
+	const [waiting, counts] = await Promise.all([consumption.waiting(), deliveryCounts(service.db)]);
+	return { waiting, delay_ms: consumption.delayMs(), ...counts, places: consumption.places };
+}
+
+function running({ consumption }: Consuming): Consumer {
+	if (!consumption) throw new Error("the consumer has not started");
+	return consumption;
+}
+
+function handlersOf(service: Service): Handlers {
+	return (service.schema as unknown as { readonly consumes: Handlers }).consumes;
+}
+
+function handles(service: Service, type: string): boolean {
+	const handlers = handlersOf(service);
+	return type in handlers || "*" in handlers;
 }

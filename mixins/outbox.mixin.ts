@@ -1,29 +1,33 @@
 import type { Service } from "moleculer";
+import type { OutboxApi } from "../contracts/event-bus.ts";
 import type { Db, Tx } from "../lib/db.ts";
 import { joinBus, leaveBus } from "../lib/event-bus/bus.ts";
 import { addOutermost } from "../lib/event-bus/lifecycle.ts";
-import { type OutboxLag, outboxLag, type Staged, stage } from "../lib/event-bus/outbox.ts";
+import { forgetTold, outboxBacklog, type Staged, stage } from "../lib/event-bus/outbox.ts";
 import { type Relay, startRelay } from "../lib/event-bus/relay.ts";
-import { mixin } from "../lib/service.ts";
+import { pollGauges } from "../lib/metrics.ts";
+import { internalActions, mixin } from "../lib/service.ts";
 
 /** What a service that tells events has. */
 export interface Outbox {
 	/** Writes events in the transaction of the change that they tell of, so that neither can be without the other. */
 	stage(tx: Tx, events: readonly Staged[]): Promise<void>;
-	/** What waits to be published. */
-	outboxLag(): Promise<OutboxLag>;
 }
 
 interface Vars {
 	readonly db: Db;
 	relay: Relay | null;
+	stopOutboxGauges: (() => void) | null;
 }
+
+const GAUGES = { unpublished: "outbox.unpublished_events", oldest_age_ms: "outbox.oldest_age_ms" } as const;
 
 /** Gives the service `name` an outbox, and publishes it while the broker runs. Needs `database(name)`. */
 export function outbox(name: string) {
 	function start(service: Service & Vars): void {
 		const transport = joinBus(service.broker);
 		service.relay = startRelay({ db: service.db, source: name, transport, logger: service.logger });
+		service.stopOutboxGauges = pollGauges(service.broker, { service: name }, GAUGES, () => outboxBacklog(service.db));
 	}
 
 	return mixin<Outbox, Vars>({
@@ -32,10 +36,14 @@ export function outbox(name: string) {
 				await stage(tx, name, events);
 				tx.afterCommit(() => this.relay?.kick());
 			},
-			outboxLag() {
-				return outboxLag(this.db);
-			},
 		},
+		actions: internalActions<OutboxApi, Service & Vars>("outbox", {
+			backlog: ({ db }) => outboxBacklog(db),
+			async forget({ db }, { events }) {
+				await forgetTold(db, events);
+				return null;
+			},
+		}),
 		events: {
 			// Not before every consumer of this process is there: the in-process transport keeps nothing for those to come.
 			"$broker.started"(this: Service & Vars) {
@@ -49,6 +57,7 @@ export function outbox(name: string) {
 					if (this.broker.started) start(this);
 				},
 				async function stopped() {
+					this.stopOutboxGauges?.();
 					if (!this.relay) return;
 					await this.relay.stop();
 					this.relay = null;
@@ -58,6 +67,7 @@ export function outbox(name: string) {
 		},
 		created() {
 			this.relay = null;
+			this.stopOutboxGauges = null;
 		},
 	});
 }

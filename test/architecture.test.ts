@@ -1,7 +1,7 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { posix as path } from "node:path";
 import { LOCKS } from "../lib/locks.ts";
-import { isStateful, SERVICE_NAMES, STATEFUL_SERVICES } from "../lib/topology.ts";
+import { CONSUMERS, isStateful, SERVICE_NAMES, STATEFUL_SERVICES, TELLERS } from "../lib/topology.ts";
 
 const ROOT = path.join(import.meta.dirname, "..");
 const MAX_FILE_LINES = 300;
@@ -204,6 +204,12 @@ describe.each(MODULES)("service %s", (name) => {
 			expect(existsSync(path.join(ROOT, `contracts/${name}.ts`))).toBe(true);
 			expect(sourceOf("contracts/index.ts").text).toContain(`\t${name}: `);
 		}
+	});
+
+	test("takes events in and tells them as the topology says", () => {
+		const { text } = sourceOf(`${folder}/${name}.service.ts`);
+		expect(text.includes(`consumer("${name}"`)).toBe((CONSUMERS as readonly string[]).includes(name));
+		expect(text.includes(`outbox("${name}")`)).toBe((TELLERS as readonly string[]).includes(name));
 	});
 
 	test("keeps its tables in migrations, if it keeps any", () => {

@@ -1,4 +1,5 @@
-import { outboxLag } from "../../lib/event-bus/outbox.ts";
+import { outboxBacklog } from "../../lib/event-bus/outbox.ts";
+import { EXTERNAL } from "../../lib/event-bus/sources.ts";
 import type { StatefulService } from "../../lib/topology.ts";
 import { loadSchema } from "../node.ts";
 import { type AllDatabases, rowsOf, servicesWith, sideBySide } from "./databases.ts";
@@ -44,7 +45,9 @@ function gapsInHistory({ events }: AllDatabases): Promise<string[]> {
 		events,
 		`SELECT source || ' ' || aggregate_id || ': ' || count(*) || ' events, numbered ' || min(aggregate_seq) || ' to '
 			|| max(aggregate_seq) AS offence
-		FROM events GROUP BY source, aggregate_id HAVING min(aggregate_seq) <> 1 OR max(aggregate_seq) <> count(*)`,
+		FROM events GROUP BY source, aggregate_id
+		HAVING max(aggregate_seq) - min(aggregate_seq) + 1 <> count(*)
+			OR (min(aggregate_seq) <> 1 AND NOT EXISTS (SELECT FROM removed_events))`,
 	);
 }
 
@@ -57,8 +60,9 @@ async function differingEvents(dbs: AllDatabases, service: StatefulService): Pro
 	const columns =
 		"event_id::text AS key, concat_ws(' ', type, aggregate_id, aggregate_seq, md5(data::jsonb::text)) AS told";
 	const page = "($1::uuid IS NULL OR event_id > $1) ORDER BY event_id LIMIT $2";
+	const told = service === "events" ? `source IN ('events', '${EXTERNAL}')` : `source = '${service}'`;
 	const outbox = rowsOf<Told>(dbs[service], `SELECT ${columns} FROM outbox WHERE ${page}`);
-	const history = rowsOf<Told>(dbs.events, `SELECT ${columns} FROM events WHERE source = '${service}' AND ${page}`);
+	const history = rowsOf<Told>(dbs.events, `SELECT ${columns} FROM events WHERE ${told} AND ${page}`);
 	const offences: string[] = [];
 	for await (const { key, left, right } of sideBySide(outbox, history)) {
 		if (left?.told === right?.told) continue;
@@ -89,9 +93,9 @@ async function missingFromInbox(dbs: AllDatabases, service: StatefulService): Pr
 }
 
 async function stuckEvents(dbs: AllDatabases, service: StatefulService): Promise<string[]> {
-	const { unpublished, oldestAgeMs } = await outboxLag(dbs[service]);
-	return oldestAgeMs > MAX_OUTBOX_AGE_MS
-		? [`${service}: ${unpublished} events wait, the oldest for ${oldestAgeMs} ms`]
+	const { unpublished, oldest_age_ms } = await outboxBacklog(dbs[service]);
+	return oldest_age_ms > MAX_OUTBOX_AGE_MS
+		? [`${service}: ${unpublished} events wait, the oldest for ${oldest_age_ms} ms`]
 		: [];
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { outboxLag } from "../../lib/event-bus/outbox.ts";
+import { outboxBacklog } from "../../lib/event-bus/outbox.ts";
 import type { StatefulService } from "../../lib/topology.ts";
 import { type AllDatabases, closeDatabases, openDatabases, servicesWith } from "./databases.ts";
 import { EVENT_INVARIANTS } from "./events.ts";
@@ -96,7 +96,7 @@ async function hasLeftOvers(dbs: AllDatabases): Promise<boolean> {
 		if (waiting) return true;
 	}
 	for (const service of await servicesWith(dbs, "outbox")) {
-		if ((await outboxLag(dbs[service])).oldestAgeMs > LEFT_OVER_S * 1_000) return true;
+		if ((await outboxBacklog(dbs[service])).oldest_age_ms > LEFT_OVER_S * 1_000) return true;
 	}
 	return false;
 }

@@ -4,6 +4,7 @@ import { LOCKS } from "../locks.ts";
 import { refuse } from "../refuse.ts";
 import { countLive, type Delivery, type Fate, findBlocked, setAside } from "./deliveries.ts";
 import { afterFailure, FIRST_RETRY_MS, isTemporary, MAX_ATTEMPTS } from "./failures.ts";
+import { takeOver } from "./inbox.ts";
 import { lead } from "./leader.ts";
 import { startRetries } from "./retries.ts";
 import type { BusLogger, Consumption, Transport } from "./transport.ts";
@@ -19,9 +20,16 @@ interface ConsumerOptions {
 	/** By event type; `*` takes every type that has no handler of its own. */
 	readonly handlers: Readonly<Record<string, Handler>>;
 	/** False for handlers that change nothing when an event comes again: they need no inbox rows. */
-	readonly inbox?: boolean;
+	readonly keepsInbox?: boolean;
 	readonly firstRetryMs?: number;
 	readonly logger: BusLogger;
+}
+
+export interface Consumer extends Consumption {
+	/** How old the last event was when it was handled; null before the first. */
+	delayMs(): number | null;
+	/** Handles those of `events` that it has missed, or with `again` all of them, as if they came from the transport. */
+	take(events: readonly Envelope[], again: boolean): Promise<void>;
 }
 
 /** How a consumer handles events, the first time and later. */
@@ -43,8 +51,8 @@ const MAX_WAITING = 10_000;
  * changes nothing. An event that cannot be handled is set aside and tried again; later ones of its aggregate wait
  * behind it, all others go on.
  */
-export function startConsumer(options: ConsumerOptions): Consumption {
-	const { name, db, handlers, logger, inbox = true, firstRetryMs = FIRST_RETRY_MS } = options;
+export function startConsumer(options: ConsumerOptions): Consumer {
+	const { name, db, handlers, logger, keepsInbox = true, firstRetryMs = FIRST_RETRY_MS } = options;
 	const handling: Handling = {
 		name,
 		db,
@@ -58,15 +66,24 @@ export function startConsumer(options: ConsumerOptions): Consumption {
 			return fate;
 		},
 	};
-	const takeIn = inbox ? takeNew : async (_tx: Tx, events: readonly Envelope[]) => events;
+	const takeIn = keepsInbox ? takeOver : takeAll;
+	let delayMs: number | null = null;
 	const consumption = options.transport.consume({
 		name,
 		types: Object.keys(handlers),
-		handle: (events) => handle(handling, takeIn, events),
+		async handle(events) {
+			await handle(handling, takeIn, events);
+			const last = events.at(-1);
+			if (last) delayMs = Math.max(0, Date.now() - Date.parse(last.timestamp));
+		},
 		exclusively: (work, signal) => lead(db, LOCKS.consumer, work, signal),
 	});
 	const retries = startRetries(handling);
 	return {
+		places: consumption.places,
+		waiting: consumption.waiting,
+		delayMs: () => delayMs,
+		take: (events, again) => handle(handling, again && keepsInbox ? takeAgain : takeIn, events),
 		async stop() {
 			await Promise.all([consumption.stop(), retries.stop()]);
 		},
@@ -101,14 +118,13 @@ function handleTogether({ db, name, run }: Handling, takeIn: TakeIn, events: rea
 	});
 }
 
-/** Those of `events` that have not been taken over before; now they have. */
-async function takeNew(tx: Tx, events: readonly Envelope[]): Promise<readonly Envelope[]> {
-	const rows = await tx.query<{ event_id: string }>(
-		"INSERT INTO inbox (event_id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING RETURNING event_id",
-		[events.map((event) => event.event_id)],
-	);
-	const fresh = new Set(rows.map((row) => row.event_id));
-	return events.filter((event) => fresh.delete(event.event_id));
+async function takeAll(_tx: Tx, events: readonly Envelope[]): Promise<readonly Envelope[]> {
+	return events;
+}
+
+async function takeAgain(tx: Tx, events: readonly Envelope[]): Promise<readonly Envelope[]> {
+	await takeOver(tx, events);
+	return events;
 }
 
 /** Calls the handlers, in order, with runs of events that go to the same one. */

@@ -1,3 +1,4 @@
+import type { ConsumerBacklog } from "../../contracts/event-bus.ts";
 import type { Envelope } from "../../contracts/events.ts";
 import type { Db, Tx } from "../db.ts";
 
@@ -23,11 +24,7 @@ export interface KeptDelivery {
 }
 
 /** The state of a consumer's deliveries. */
-export interface DeliveryCounts {
-	readonly retrying: number;
-	readonly parked: number;
-	readonly dead: number;
-}
+type DeliveryCounts = Pick<ConsumerBacklog, Fate["state"]>;
 
 /** Longer error texts are cut; the log has them whole. */
 const MAX_ERROR_LENGTH = 1_000;

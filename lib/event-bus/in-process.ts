@@ -36,12 +36,16 @@ export function inProcessTransport(): Transport {
 			const member: Member = { subscription, running: new Set(), away: false };
 			members.set(subscription.name, member);
 			return {
+				places: [],
+				// What has not been handled is in the outboxes.
+				waiting: async () => 0,
 				async stop() {
 					member.away = true;
 					await Promise.allSettled(member.running);
 				},
 			};
 		},
+		forget: async () => {},
 		close: async () => {},
 	};
 }

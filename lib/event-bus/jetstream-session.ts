@@ -44,8 +44,6 @@ interface SessionOptions {
 	readonly logger: BusLogger;
 }
 
-/** A consumer can be away so long and still find its events in the stream; outboxes and history keep them for ever. */
-const RETENTION_MS = 3 * 24 * 3_600_000;
 /** Covers a relay's repeats; the inbox drops those that come later. The server keeps such ids in memory. */
 const DUPLICATE_WINDOW_MS = 30_000;
 const API_TIMEOUT_MS = 3_000;
@@ -126,7 +124,8 @@ async function ensureStream(jsm: JetStreamManager, name: string, subject: string
 		retention: RetentionPolicy.Limits,
 		// A full store refuses: the events stay in their outboxes. The other policy would drop unhandled ones.
 		discard: DiscardPolicy.New,
-		max_age: nanos(RETENTION_MS),
+		// Nothing goes by age alone: `forget` knows what has been handled.
+		max_age: 0,
 		duplicate_window: nanos(DUPLICATE_WINDOW_MS),
 	};
 	try {

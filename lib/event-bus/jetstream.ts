@@ -1,6 +1,8 @@
 import type { Envelope } from "../../contracts/events.ts";
+import { forgetHandled, waitingFor } from "./jetstream-places.ts";
 import { pullEvents } from "./jetstream-pull.ts";
 import { connectSessions, isApiError, NO_MESSAGE_FOUND, type Session } from "./jetstream-session.ts";
+import { sourceOf } from "./sources.ts";
 import type { BusLogger, Receipt, Subscription, Transport } from "./transport.ts";
 
 interface JetStreamOptions {
@@ -43,13 +45,17 @@ export function jetStreamTransport({ servers, namespace, logger }: JetStreamOpti
 			const running = subscription.exclusively(async (signal) => {
 				await Promise.all(sources.map((source) => pullEvents(source, signal)));
 			}, stopping.signal);
+			const places = sources.map(({ durable }) => durable);
 			return {
+				places,
+				waiting: () => sessions.use(({ jsm }) => waitingFor(jsm, stream, places)),
 				async stop() {
 					stopping.abort();
 					await running;
 				},
 			};
 		},
+		forget: (ageMs, places) => sessions.use(({ jsm }) => forgetHandled(jsm, stream, ageMs, places)),
 		close: () => sessions.close(),
 	};
 }
@@ -85,6 +91,6 @@ async function holds({ jsm: { streams } }: Session, stream: string, receipt: Rec
  */
 function sourcesOf({ name, types }: Subscription): { readonly durable: string; readonly filter: string }[] {
 	if (types.includes("*")) return [{ durable: `${name}-all`, filter: ">" }];
-	const sources = new Set(types.map((type) => type.slice(0, type.indexOf("."))));
+	const sources = new Set(types.map(sourceOf));
 	return [...sources].map((source) => ({ durable: `${name}-${source}`, filter: `${source}.*` }));
 }

@@ -1,8 +1,10 @@
 import { v7 as uuidv7 } from "uuid";
+import type { OutboxBacklog } from "../../contracts/event-bus.ts";
 import type { Envelope } from "../../contracts/events.ts";
 import type { Events } from "../../contracts/index.ts";
 import type { Origin } from "../caller.ts";
 import type { Db, Tx } from "../db.ts";
+import { sourceOf, tellerOf } from "./sources.ts";
 import type { Receipt } from "./transport.ts";
 
 /** An event to be told, written in the transaction of the change that it tells of. */
@@ -12,6 +14,8 @@ export type Staged = {
 		readonly aggregate_id: string;
 		readonly aggregate_seq: number;
 		readonly data: Events[E];
+		/** Where whoever tells it has given it one. */
+		readonly event_id?: string;
 		readonly causation_id?: string | null;
 	};
 }[keyof Events];
@@ -32,10 +36,10 @@ const REFILL_TIMEOUT = "10min";
 /** An event must fit into a NATS message of 1 MiB with its envelope: one that did not would stop the relay. */
 const MAX_DATA_BYTES = 768 * 1_024;
 
-/** Writes `events` of the service `source` in one statement, in their order, to be published after the commit. */
-export async function stage(tx: Tx, source: string, events: readonly Staged[]): Promise<void> {
-	const foreign = events.find((event) => !event.type.startsWith(`${source}.`));
-	if (foreign) throw new Error(`'${source}' cannot tell '${foreign.type}': an event's type begins with its source`);
+/** Writes `events` of the service `service` in one statement, in their order, to be published after the commit. */
+export async function stage(tx: Tx, service: string, events: readonly Staged[]): Promise<void> {
+	const foreign = events.find((event) => tellerOf(sourceOf(event.type)) !== service);
+	if (foreign) throw new Error(`'${service}' cannot tell '${foreign.type}': an event's type begins with its source`);
 	if (events.length === 0) return;
 	// clock_timestamp(), not now(): within an aggregate time must not run backwards, and a transaction may begin
 	// long before it gets the aggregate's lock.
@@ -50,7 +54,7 @@ export async function stage(tx: Tx, source: string, events: readonly Staged[]): 
 		)
 		INSERT INTO outbox_queue SELECT position FROM told`,
 		[
-			events.map(() => uuidv7()),
+			events.map((event) => event.event_id ?? uuidv7()),
 			events.map((event) => event.type),
 			events.map((event) => event.aggregate_id),
 			events.map((event) => event.aggregate_seq),
@@ -74,7 +78,7 @@ function dataOf({ type, aggregate_id, data }: Staged): string {
  * The first `limit` unpublished events. Their order is that of each aggregate: a position is drawn under the
  * aggregate's row lock, so the earlier event has the lower one, and whoever sees the later sees the earlier.
  */
-export async function nextUnpublished(tx: Tx, source: string, limit: number): Promise<readonly Unpublished[]> {
+export async function nextUnpublished(tx: Tx, limit: number): Promise<readonly Unpublished[]> {
 	// An array, not a join: the planner must never walk the whole outbox for the few rows of the queue.
 	const rows = await tx.query<OutboxRow>(
 		`SELECT position, event_id, type, aggregate_id, aggregate_seq, version, data, correlation_id, causation_id,
@@ -86,7 +90,12 @@ export async function nextUnpublished(tx: Tx, source: string, limit: number): Pr
 	);
 	return rows.map(({ position, occurred_at, ...event }) => ({
 		position,
-		event: { ...event, source, timestamp: occurred_at.toISOString(), aggregate_seq: Number(event.aggregate_seq) },
+		event: {
+			...event,
+			source: sourceOf(event.type),
+			timestamp: occurred_at.toISOString(),
+			aggregate_seq: Number(event.aggregate_seq),
+		},
 	}));
 }
 
@@ -129,15 +138,8 @@ export async function refill(tx: Tx): Promise<void> {
 	await tx.query("DELETE FROM outbox_receipt");
 }
 
-/** What waits to be published. */
-export interface OutboxLag {
-	readonly unpublished: number;
-	/** The age of the oldest of them; 0 when there is none. */
-	readonly oldestAgeMs: number;
-}
-
 /** How far publishing lags behind what the service has told. */
-export async function outboxLag(db: Db): Promise<OutboxLag> {
+export async function outboxBacklog(db: Db): Promise<OutboxBacklog> {
 	const [row] = await db.query<{ unpublished: number; age: number }>(
 		`SELECT (SELECT count(*)::integer FROM outbox_queue) AS unpublished,
 			coalesce((
@@ -145,5 +147,18 @@ export async function outboxLag(db: Db): Promise<OutboxLag> {
 				WHERE position = (SELECT min(position) FROM outbox_queue)
 			), 0)::float8 AS age`,
 	);
-	return { unpublished: row?.unpublished ?? 0, oldestAgeMs: Math.max(0, Math.round(row?.age ?? 0)) };
+	return { unpublished: row?.unpublished ?? 0, oldest_age_ms: Math.max(0, Math.round(row?.age ?? 0)) };
+}
+
+/** Forgets events; one that has yet to be published stays. */
+export async function forgetTold(
+	db: Db,
+	events: readonly Pick<Envelope, "aggregate_id" | "aggregate_seq">[],
+): Promise<void> {
+	await db.query(
+		`DELETE FROM outbox o USING unnest($1::text[], $2::bigint[]) AS e (aggregate_id, aggregate_seq)
+		WHERE o.aggregate_id = e.aggregate_id AND o.aggregate_seq = e.aggregate_seq
+			AND NOT EXISTS (SELECT FROM outbox_queue q WHERE q.position = o.position)`,
+		[events.map((event) => event.aggregate_id), events.map((event) => event.aggregate_seq)],
+	);
 }

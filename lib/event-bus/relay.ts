@@ -102,7 +102,7 @@ function publishNext({ db, source, transport, logger }: RelayOptions): Promise<b
 		// Asked before, lest these events overtake those that were lost; and after, since this batch's receipt would
 		// hide a loss that came between.
 		if (await lost()) return publishAgain(tx, source, logger);
-		const batch = await nextUnpublished(tx, source, BATCH);
+		const batch = await nextUnpublished(tx, BATCH);
 		if (batch.length === 0) return false;
 		const receipt = await transport.publish(batch.map((entry) => entry.event));
 		if (await lost()) return publishAgain(tx, source, logger);

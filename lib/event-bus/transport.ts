@@ -25,6 +25,10 @@ export interface Subscription {
 }
 
 export interface Consumption {
+	/** The names under which the transport keeps the subscription's place. */
+	readonly places: readonly string[];
+	/** How many events the transport has yet to see handled, those of types that are not wanted among them. */
+	waiting(): Promise<number>;
 	/** Resolves when nothing is being handled any more; what was not handled stays with the transport. */
 	stop(): Promise<void>;
 }
@@ -39,6 +43,8 @@ export interface Transport {
 	/** False when some of what was accepted up to `receipt` may be lost: it is then to be published again. */
 	holds(receipt: Receipt): Promise<boolean>;
 	consume(subscription: Subscription): Consumption;
+	/** Drops what is older than `ageMs` and handled in all of `places`: nothing when one of them is not there. */
+	forget(ageMs: number, places: readonly string[]): Promise<void>;
 	close(): Promise<void>;
 }
 

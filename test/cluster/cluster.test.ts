@@ -4,9 +4,10 @@ import { call } from "../../lib/service.ts";
 import { databaseVariable, SERVICE_NAMES, type ServiceName, STATEFUL_SERVICES } from "../../lib/topology.ts";
 import { type NatsServer, startNatsServer } from "../contract/event-bus/nats-server.ts";
 import { createDatabase, type TestDatabase } from "../support/databases.ts";
+import { freePort } from "../support/free-port.ts";
 import { httpClient, join, logIn, type Member, type Reply, type Send } from "../support/http-client.ts";
 import { until } from "../support/until.ts";
-import { freePort, type Running, runCli, runCliToEnd } from "./processes.ts";
+import { type Running, runCli, runCliToEnd } from "./processes.ts";
 
 /** Ten processes start on as few as two processors. */
 const START_MS = 90_000;

@@ -151,6 +151,45 @@ describe("the event bus on NATS JetStream", () => {
 		expect(await sink.deliveries()).toEqual([]);
 	});
 
+	test("the stream lets go of what is old only when every consumer has handled it", async () => {
+		const [near, far] = [node(), node()];
+		const [source, quick, away] = [await newSource(), await newSink("quick"), await newSink("away")];
+		const consumption = quick.start(far);
+		const first = away.start(far);
+		source.startRelay(near);
+		await source.tell(["a"], 10);
+		await quick.has(10);
+		await away.has(10);
+		await first.stop();
+		await source.tell(["a"], 10);
+		await quick.has(20);
+		const held = async () => {
+			const manager = await (await client()).jetstreamManager();
+			return (await manager.streams.info(`${namespace}-events`)).state.messages;
+		};
+		const places = [...consumption.places, ...first.places];
+		await until(async () => (await consumption.waiting()) === 0);
+		expect(await held()).toBe(20);
+
+		await near.forget(3_600_000, places);
+		expect(await held()).toBe(20);
+		await near.forget(0, [...places, "not-there-yet"]);
+		expect(await held()).toBe(20);
+		await near.forget(0, places);
+		expect(await held()).toBe(10);
+		expect(await first.waiting()).toBe(10);
+
+		const second = away.start(far);
+		await away.has(20);
+		expect(await away.seen()).toEqual(inOrder("a", 20));
+		await until(async () => (await second.waiting()) === 0);
+		await near.forget(0, places);
+		expect(await held()).toBe(0);
+		await source.tell(["a"], 5);
+		await quick.has(25);
+		await away.has(25);
+	});
+
 	test("what is no event does not stop those behind it", async () => {
 		const transport = node();
 		const [source, sink] = [await newSource(), await newSink("sink")];

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import net from "node:net";
 import path from "node:path";
 
 const ROOT = path.join(import.meta.dirname, "../..");
@@ -42,14 +41,4 @@ export async function runCliToEnd(
 	const child = runCli(name, settings);
 	if (child.process.exitCode === null) await once(child.process, "exit");
 	return { code: child.process.exitCode, output: child.output() };
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-	const server = net.createServer().listen(0, "127.0.0.1");
-	await once(server, "listening");
-	const { port } = server.address() as net.AddressInfo;
-	server.close();
-	await once(server, "close");
-	return port;
 }

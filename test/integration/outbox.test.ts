@@ -2,7 +2,7 @@ import { v7 as newId } from "uuid";
 import { inProcessTransport } from "../../lib/event-bus/in-process.ts";
 import { tryLock } from "../../lib/event-bus/leader.ts";
 import type { Staged } from "../../lib/event-bus/outbox.ts";
-import { nextUnpublished, outboxLag, stage } from "../../lib/event-bus/outbox.ts";
+import { nextUnpublished, outboxBacklog, stage } from "../../lib/event-bus/outbox.ts";
 import type { Transport } from "../../lib/event-bus/transport.ts";
 import { LOCKS } from "../../lib/locks.ts";
 import { atTheEnd, cleanUp, inOrder, newSink, newSource } from "../contract/event-bus/harness.ts";
@@ -23,7 +23,7 @@ const loggedIn = (aggregate: string, sequence: number, data: object = {}): Stage
 test("an event that is staged has all its fields, its time in milliseconds, and waits to be published", async () => {
 	const { db } = await newSource();
 	await db.transaction((tx) => stage(tx, "auth", [loggedIn("s", 1, { user_id: "ann\u0000" }), loggedIn("s", 2)]));
-	const [first, second] = await db.transaction((tx) => nextUnpublished(tx, "auth", 10));
+	const [first, second] = await db.transaction((tx) => nextUnpublished(tx, 10));
 	expect(first?.event).toEqual({
 		event_id: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7/),
 		type: "auth.logged_in",
@@ -38,8 +38,8 @@ test("an event that is staged has all its fields, its time in milliseconds, and 
 		causation_id: null,
 	});
 	expect(second?.event.aggregate_seq).toBe(2);
-	expect((await outboxLag(db)).unpublished).toBe(2);
-	expect((await outboxLag(db)).oldestAgeMs).toBeLessThan(10_000);
+	expect((await outboxBacklog(db)).unpublished).toBe(2);
+	expect((await outboxBacklog(db)).oldest_age_ms).toBeLessThan(10_000);
 });
 
 test.each([
@@ -49,7 +49,7 @@ test.each([
 ])("%s is refused, and nothing is told", async (_what, source, events, message) => {
 	const { db } = await newSource();
 	await expect(db.transaction((tx) => stage(tx, source, events))).rejects.toThrow(message);
-	expect((await outboxLag(db)).unpublished).toBe(0);
+	expect((await outboxBacklog(db)).unpublished).toBe(0);
 });
 
 test("a transaction that is rolled back tells nothing", async () => {
@@ -59,7 +59,7 @@ test("a transaction that is rolled back tells nothing", async () => {
 		throw new Error("changed my mind");
 	});
 	await expect(failing).rejects.toThrow("changed my mind");
-	expect((await outboxLag(db)).unpublished).toBe(0);
+	expect((await outboxBacklog(db)).unpublished).toBe(0);
 });
 
 test("a long transaction's events are published although later ones were long before", async () => {
@@ -105,7 +105,8 @@ test("events that another transport still had to deliver when it was left are pu
 	const remote: Transport = {
 		publish: async (events) => ({ store: "left", sequence: ++sequence, event_id: events.at(-1)?.event_id ?? "" }),
 		holds: async () => true,
-		consume: () => ({ stop: async () => {} }),
+		consume: () => ({ places: [], waiting: async () => 0, stop: async () => {} }),
+		forget: async () => {},
 		close: async () => {},
 	};
 	const before = source.startRelay(remote);

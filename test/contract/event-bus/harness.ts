@@ -1,10 +1,10 @@
 import type { Envelope } from "../../../contracts/events.ts";
 import type { Db, Tx } from "../../../lib/db.ts";
-import { startConsumer } from "../../../lib/event-bus/consumer.ts";
-import { outboxLag, type Staged, stage } from "../../../lib/event-bus/outbox.ts";
+import { type Consumer, startConsumer } from "../../../lib/event-bus/consumer.ts";
+import { outboxBacklog, type Staged, stage } from "../../../lib/event-bus/outbox.ts";
 import { type Relay, startRelay } from "../../../lib/event-bus/relay.ts";
 import { createInbox, createOutbox } from "../../../lib/event-bus/schema.ts";
-import type { Consumption, Transport } from "../../../lib/event-bus/transport.ts";
+import type { Transport } from "../../../lib/event-bus/transport.ts";
 import { createDatabase, type TestDatabase } from "../../support/databases.ts";
 import { until } from "../../support/until.ts";
 
@@ -29,7 +29,7 @@ export interface Source {
 export interface Sink {
 	readonly db: Db;
 	readonly database: TestDatabase;
-	start(transport: Transport, options?: { types?: readonly string[]; handle?: Handle }): Consumption;
+	start(transport: Transport, options?: { types?: readonly string[]; handle?: Handle }): Consumer;
 	/** What it has handled, in order, as `aggregate:sequence`. */
 	seen(): Promise<readonly string[]>;
 	has(count: number): Promise<void>;
@@ -90,7 +90,7 @@ export async function newSource(): Promise<Source> {
 				`SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database ON pg_database.oid = database
 				WHERE locktype = 'advisory' AND datname = current_database()`,
 			),
-		published: async () => (await outboxLag(db)).unpublished === 0,
+		published: async () => (await outboxBacklog(db)).unpublished === 0,
 	};
 }
 

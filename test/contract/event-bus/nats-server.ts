@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cp, glob, mkdtemp, rm } from "node:fs/promises";
-import net, { type AddressInfo } from "node:net";
+import net from "node:net";
 import os from "node:os";
 import path from "node:path";
+import { freePort } from "../../support/free-port.ts";
 import { until } from "../../support/until.ts";
 
 /** A nats-server with JetStream on a free port of this machine. */
@@ -60,15 +61,6 @@ export async function startNatsServer(): Promise<NatsServer> {
 			await rm(folder, { recursive: true, force: true });
 		},
 	};
-}
-
-async function freePort(): Promise<number> {
-	const server = net.createServer().listen(0, "127.0.0.1");
-	await once(server, "listening");
-	const { port } = server.address() as AddressInfo;
-	server.close();
-	await once(server, "close");
-	return port;
 }
 
 function accepts(port: number): Promise<boolean> {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Envelope } from "../../../contracts/events.ts";
 import { openDb } from "../../../lib/db.ts";
 import { tooEarly } from "../../../lib/event-bus/consumer.ts";
-import { outboxLag } from "../../../lib/event-bus/outbox.ts";
+import { outboxBacklog } from "../../../lib/event-bus/outbox.ts";
 import type { Transport } from "../../../lib/event-bus/transport.ts";
 import { serverUrl } from "../../support/databases.ts";
 import { until } from "../../support/until.ts";
@@ -37,7 +37,7 @@ export function describeEventBus(connect: () => Transport): void {
 			for (const aggregate of AGGREGATES) expect(onlyOf(aggregate, seen)).toEqual(inOrder(aggregate, 120));
 		}
 		await until(source.published);
-		expect(await outboxLag(source.db)).toEqual({ unpublished: 0, oldestAgeMs: 0 });
+		expect(await outboxBacklog(source.db)).toEqual({ unpublished: 0, oldest_age_ms: 0 });
 	});
 
 	test("a consumer is not called for types that it does not handle", async () => {
@@ -170,6 +170,26 @@ export function describeEventBus(connect: () => Transport): void {
 		for (let i = 0; i < 20; i++) await source.tell(AGGREGATES, 5);
 		await sink.has(1_000);
 		for (const aggregate of AGGREGATES) expect(onlyOf(aggregate, await sink.seen())).toEqual(inOrder(aggregate, 100));
+	});
+
+	test("a consumer takes what it has missed from elsewhere, and what it has handled only when told to", async () => {
+		const transport = node();
+		const [source, sink] = [await newSource(), await newSink("sink")];
+		const taken: Envelope[] = [];
+		const consumer = sink.start(transport, { handle: async (_tx, events) => void taken.push(...events) });
+		source.startRelay(transport);
+		await source.tell(["a"], 3);
+		await sink.has(3);
+		const [first, second, third] = taken.splice(0);
+		await sink.db.query("DELETE FROM seen");
+		await sink.db.query("DELETE FROM inbox WHERE event_id = $1", [second?.event_id ?? ""]);
+		const events = [first, second, third] as Envelope[];
+		await consumer.take(events, false);
+		expect(taken.splice(0)).toEqual([second]);
+		await sink.db.query("DELETE FROM seen");
+		await consumer.take(events, true);
+		expect(taken).toEqual(events);
+		await until(async () => (await consumer.waiting()) === 0);
 	});
 
 	test("what is told while a consumer is away is handled when it is back", async () => {

@@ -1,0 +1,50 @@
+import { AckPolicy, type ConsumerInfo, DeliverPolicy, type JetStreamManager, nanos } from "nats";
+
+/** The server forgets a consumer that only asks a question by itself. */
+const QUESTION_MS = 10_000;
+
+/** How many messages of `stream` the durable consumers `places` have not acknowledged. */
+export async function waitingFor(jsm: JetStreamManager, stream: string, places: readonly string[]): Promise<number> {
+	const found = await consumersOf(jsm, stream);
+	return places.reduce((sum, place) => {
+		const info = found.get(place);
+		return sum + (info ? info.num_pending + info.num_ack_pending : 0);
+	}, 0);
+}
+
+/**
+ * Purges what is older than `ageMs` and acknowledged by every consumer of the stream. `places` are those that must be
+ * there: one that is missing is being made anew, and nobody knows how far it has come.
+ */
+export async function forgetHandled(
+	jsm: JetStreamManager,
+	stream: string,
+	ageMs: number,
+	places: readonly string[],
+): Promise<void> {
+	const firstYoung = await firstSince(jsm, stream, new Date(Date.now() - ageMs));
+	const found = await consumersOf(jsm, stream);
+	if (found.size === 0 || places.some((place) => !found.has(place))) return;
+	const firstUnhandled = Math.min(...[...found.values()].map((info) => info.ack_floor.stream_seq + 1));
+	const firstKept = Math.min(firstYoung, firstUnhandled);
+	// The server takes a purge up to the very first message for one of everything.
+	if (firstKept > 1) await jsm.streams.purge(stream, { seq: firstKept });
+}
+
+async function consumersOf(jsm: JetStreamManager, stream: string): Promise<Map<string, ConsumerInfo>> {
+	const found = new Map<string, ConsumerInfo>();
+	for await (const info of jsm.consumers.list(stream)) if (info.config.durable_name) found.set(info.name, info);
+	return found;
+}
+
+/** The sequence of the first message from `time` on, or the next one to come. */
+async function firstSince(jsm: JetStreamManager, stream: string, time: Date): Promise<number> {
+	const question = await jsm.consumers.add(stream, {
+		ack_policy: AckPolicy.None,
+		deliver_policy: DeliverPolicy.StartTime,
+		opt_start_time: time.toISOString(),
+		inactive_threshold: nanos(QUESTION_MS),
+	});
+	await jsm.consumers.delete(stream, question.name);
+	return question.delivered.stream_seq + 1;
+}
