@@ -8,7 +8,7 @@ import { type DemoUsers, seedDemo } from "./demo.ts";
 import { claimInstance } from "./instance.ts";
 import { createNode } from "./node.ts";
 import type { Progress } from "./progress.ts";
-import { serveRepl } from "./repl-server.ts";
+import { serveRepl } from "./repl/server.ts";
 import { usageError } from "./run.ts";
 
 /** Every service in this process. */

@@ -3,8 +3,8 @@ import { ServiceBroker } from "moleculer";
 import { type Env, env } from "../lib/env.ts";
 import { brokerOptions } from "../moleculer.config.ts";
 import { connectToInstance } from "./instance.ts";
-import { startRepl } from "./operator.ts";
-import type { ReplGreeting } from "./repl-server.ts";
+import { startRepl } from "./repl/operator.ts";
+import type { ReplGreeting } from "./repl/server.ts";
 import { runCommand, usageError } from "./run.ts";
 
 const DEFAULT_COLUMNS = 80;

@@ -72,12 +72,34 @@ const DATA = [
 	endpoint("GET", "/api/data/:symbol/trades", "data.trades", { query: page }),
 ];
 
+const EVENTS = [
+	endpoint("GET", "/api/events", "events.query", {
+		query: {
+			after: "text",
+			limit: "integer",
+			type: "text",
+			aggregate_id: "text",
+			correlation_id: "text",
+			since: "text",
+			until: "text",
+		},
+	}),
+	endpoint("GET", "/api/events/backlog", "events.backlog"),
+	endpoint("POST", "/api/events/subscriptions", "events.subscribe", { body: true, status: 201 }),
+	endpoint("GET", "/api/events/subscriptions", "events.subscriptions", { answer: answers.wholeList }),
+	endpoint("DELETE", "/api/events/subscriptions/:subscription_id", "events.unsubscribe"),
+	endpoint("GET", "/api/events/dead-letters", "events.deadLetters", { query: { ...page, consumer: "text" } }),
+	endpoint("GET", "/api/events/dead-letters/:consumer/:event_id", "events.deadLetter"),
+	endpoint("DELETE", "/api/events/dead-letters/:consumer/:event_id", "events.discard"),
+	endpoint("POST", "/api/events/dead-letters/redrive", "events.redrive", { body: true }),
+	endpoint("POST", "/api/events/replay", "events.replay", { body: true, status: 202 }),
+	endpoint("GET", "/api/events/replay", "events.replays", { answer: answers.wholeList }),
+	endpoint("GET", "/api/events/replay/:replay_id", "events.replayOf"),
+];
+
 const OPERATIONS = [
 	endpoint("GET", "/api/risk/limits", "risk.limits"),
 	endpoint("PUT", "/api/risk/limits/:scope", "risk.setLimits", { body: true }),
-	endpoint("GET", "/api/events", "events.query", {
-		query: { after: "text", limit: "integer", type: "text", aggregate_id: "text", correlation_id: "text" },
-	}),
 	endpoint("GET", "/api/config", "config.list", { answer: answers.wholeList }),
 	endpoint("GET", "/api/config/:key", "config.get"),
 	endpoint("PUT", "/api/config/:key", "config.set", { body: true }),
@@ -86,4 +108,12 @@ const OPERATIONS = [
 ];
 
 /** Every route to an action; there is no other way in from outside. */
-export const ENDPOINTS: readonly Endpoint[] = [...USERS, ...AUTH, ...ORDERS, ...TRADING, ...DATA, ...OPERATIONS];
+export const ENDPOINTS: readonly Endpoint[] = [
+	...USERS,
+	...AUTH,
+	...ORDERS,
+	...TRADING,
+	...DATA,
+	...EVENTS,
+	...OPERATIONS,
+];

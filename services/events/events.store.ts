@@ -1,11 +1,13 @@
 import type { Actor, Envelope } from "../../contracts/events.ts";
 import type { Db, Tx } from "../../lib/db.ts";
 import { LOCKS } from "../../lib/locks.ts";
+import { subjectOf } from "./domain/subscription.ts";
 
-/** An event with its place in the history. */
+/** An event with its place in the history, and the user whom it is about. */
 export interface Recorded {
 	readonly position: string;
 	readonly event: Envelope;
+	readonly about: string | null;
 }
 
 /** Which part of the history; null is any. */
@@ -15,6 +17,8 @@ export interface Selection {
 	readonly type: string | null;
 	readonly aggregateId: string | null;
 	readonly correlationId: string | null;
+	readonly since: string | null;
+	readonly until: string | null;
 }
 
 /**
@@ -25,9 +29,9 @@ export async function record(tx: Tx, events: readonly Envelope[]): Promise<void>
 	await tx.query("SELECT pg_advisory_xact_lock($1)", [LOCKS.history]);
 	await tx.query(
 		`INSERT INTO events (event_id, type, source, aggregate_id, aggregate_seq, version, data, correlation_id,
-			causation_id, occurred_at, actor)
+			causation_id, occurred_at, actor, user_id)
 		SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::smallint[], $7::json[],
-			$8::text[], $9::text[], $10::timestamptz[], $11::json[])
+			$8::text[], $9::text[], $10::timestamptz[], $11::json[], $12::uuid[])
 		ON CONFLICT (event_id) DO NOTHING`,
 		[
 			events.map((event) => event.event_id),
@@ -41,26 +45,79 @@ export async function record(tx: Tx, events: readonly Envelope[]): Promise<void>
 			events.map((event) => event.causation_id),
 			events.map((event) => event.timestamp),
 			events.map((event) => event.actor && JSON.stringify(event.actor)),
+			events.map(subjectOf),
 		],
 	);
 }
 
 /** The recorded events of a selection, in the order of recording. */
 export async function readHistory(db: Db, selection: Selection): Promise<readonly Recorded[]> {
-	const { after, limit, type, aggregateId, correlationId } = selection;
+	const { after, limit, type, aggregateId, correlationId, since, until } = selection;
 	const conditions = ["position > $1"];
 	const bind: (string | number)[] = [after, limit];
-	const filters = { type, aggregate_id: aggregateId, correlation_id: correlationId };
-	for (const [column, value] of Object.entries(filters)) {
-		if (value !== null) conditions.push(`${column} = $${bind.push(value)}`);
+	const filters = [
+		["type =", type],
+		["aggregate_id =", aggregateId],
+		["correlation_id =", correlationId],
+		["occurred_at >=", since],
+		["occurred_at <", until],
+	] as const;
+	for (const [condition, value] of filters) {
+		if (value !== null) conditions.push(`${condition} $${bind.push(value)}`);
 	}
-	const rows = await db.query<EventRow>(
-		`SELECT position, event_id, type, source, aggregate_id, aggregate_seq, version, data, correlation_id, causation_id,
-			occurred_at, actor
-		FROM events WHERE ${conditions.join(" AND ")} ORDER BY position LIMIT $2`,
-		bind,
+	return select(db, `WHERE ${conditions.join(" AND ")} ORDER BY position LIMIT $2`, bind);
+}
+
+/** The first `limit` events after a position. */
+export function readPage(db: Db, after: string, limit: number): Promise<readonly Recorded[]> {
+	return select(db, "WHERE position > $1 ORDER BY position LIMIT $2", [after, limit]);
+}
+
+/** The last `limit` events of a type or of all, oldest first. */
+export async function readLast(db: Db, type: string | null, limit: number): Promise<readonly Recorded[]> {
+	const rows = await select(db, "WHERE ($1::text IS NULL OR type = $1) ORDER BY position DESC LIMIT $2", [type, limit]);
+	return rows.toReversed();
+}
+
+/** The position of the last event that is visible; every later one will have a higher one. */
+export async function headOf(db: Pick<Db, "query">): Promise<string> {
+	const [row] = await db.query<{ head: string }>("SELECT coalesce(max(position), 0) AS head FROM events");
+	return row?.head ?? "0";
+}
+
+/** The last position of which everything up to it was recorded before `time`. */
+export async function positionBefore(db: Db, time: string): Promise<string> {
+	const [row] = await db.query<{ position: string }>(
+		`SELECT coalesce(
+			(SELECT position - 1 FROM events WHERE recorded_at >= $1::timestamptz - ${CLOCK_MARGIN}
+				ORDER BY recorded_at LIMIT 1),
+			(SELECT max(position) FROM events), 0
+		) AS position`,
+		[time],
 	);
-	return rows.map(toRecorded);
+	return row?.position ?? "0";
+}
+
+/** Events of before are recorded with the time when their transaction began, and clocks of nodes differ somewhat. */
+const CLOCK_MARGIN = "interval '1 minute'";
+
+/** The first `limit` events recorded more than `days` days ago, up to the position `end`. */
+export function readOlderThan(db: Db, days: number, end: string, limit: number): Promise<readonly Recorded[]> {
+	return select(
+		db,
+		"WHERE position <= $1 AND recorded_at < now() - make_interval(days => $2) ORDER BY position LIMIT $3",
+		[end, days, limit],
+	);
+}
+
+/** Removes events from the history, and counts them. */
+export async function removeEvents(db: Db, eventIds: readonly string[]): Promise<void> {
+	await db.query(
+		`WITH gone AS (DELETE FROM events WHERE event_id = ANY ($1::uuid[]) RETURNING event_id)
+		INSERT INTO removed_events AS r (count) SELECT count(*) FROM gone
+		ON CONFLICT (only_row) DO UPDATE SET count = r.count + excluded.count`,
+		[eventIds],
+	);
 }
 
 interface EventRow {
@@ -76,11 +133,23 @@ interface EventRow {
 	readonly causation_id: string | null;
 	readonly occurred_at: Date;
 	readonly actor: Actor | null;
+	readonly user_id: string | null;
+}
+
+async function select(db: Db, rest: string, bind: readonly (string | number | null)[]): Promise<Recorded[]> {
+	const rows = await db.query<EventRow>(
+		`SELECT position, event_id, type, source, aggregate_id, aggregate_seq, version, data, correlation_id, causation_id,
+			occurred_at, actor, user_id
+		FROM events ${rest}`,
+		bind,
+	);
+	return rows.map(toRecorded);
 }
 
 function toRecorded(row: EventRow): Recorded {
 	return {
 		position: row.position,
+		about: row.user_id,
 		event: {
 			event_id: row.event_id,
 			type: row.type,

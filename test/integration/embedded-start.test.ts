@@ -72,6 +72,15 @@ describe("a newcomer's first start", () => {
 		expect((await httpClient(instance.url)("GET /health")).status).toBe(200);
 	});
 
+	test("shows the last events, and those that come, in the REPL", async () => {
+		const tail = "events tail --type trading.deposited --limit 2 --follow 1\nevents tail --help\nevents\nexit\n";
+		const session = await repl(dataDir, tail);
+		expect(session.match(/trading\.deposited transfer:\S+#1 .*"kind":"deposit"/g)).toHaveLength(2);
+		expect(session).toContain("--follow <seconds>");
+		// Moleculer's own command of that name is still there.
+		expect(session).toContain("$broker.started");
+	});
+
 	test("ends with Ctrl-C and leaves nothing running", async () => {
 		expect(await end(instance, "SIGINT")).toBe(0);
 		expect(serverPid(dataDir)).toBeNull();

@@ -94,6 +94,36 @@ test("pages follow one another in the order of recording, with any filter, and e
 	expect((await query({ type: "test.unheard_of" })).items).toEqual([]);
 });
 
+test("what happened in a span of time is found, from any position on, whenever it was recorded", async () => {
+	const aggregate = newId();
+	const at = (minute: number) => `2026-03-01T10:0${minute}:00.000Z`;
+	const events = [3, 1, 2, 4].map((minute, i) =>
+		event({ aggregate_id: aggregate, aggregate_seq: i + 1, timestamp: at(minute), type: "test.timed" }),
+	);
+	await recordAll(events);
+	const minutes = async (params: EventQuery) =>
+		(await query({ ...params, aggregate_id: aggregate })).items.map(({ timestamp }) => Number(timestamp.slice(14, 16)));
+	expect(await minutes({ since: at(2) })).toEqual([3, 2, 4]);
+	expect(await minutes({ until: at(3) })).toEqual([1, 2]);
+	expect(await minutes({ since: at(2), until: at(4) })).toEqual([3, 2]);
+	const { after } = await query({ aggregate_id: aggregate, limit: 2 });
+	expect(await minutes({ since: at(2), after })).toEqual([2, 4]);
+	expect(await minutes({ since: new Date(Date.now() + 3_600_000).toISOString() })).toEqual([]);
+});
+
+test("the last page says where to go on when more has been recorded", async () => {
+	const type = "test.followed";
+	const [first, second] = [event({ type }), event({ type })];
+	await recordAll([first]);
+	const page = await query({ type });
+	expect(page).toMatchObject({ items: [first], next_cursor: null });
+	await recordAll([second]);
+	expect((await query({ type, after: page.after })).items).toEqual([second]);
+	expect(await call(node.broker, "events.tail", { type, limit: 1 }, admin)).toMatchObject({ items: [second] });
+	const { after } = await query({ type, after: page.after });
+	expect(await query({ type, after })).toEqual({ items: [], next_cursor: null, after });
+});
+
 test.each(["", "x", "MQ==", "LTE", "MS41", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OQ"])(
 	"the cursor %j is refused",
 	async (after) => {
@@ -107,6 +137,13 @@ test("a forged cursor is named as what is wrong", async () => {
 		data: { errors: [{ pointer: "/after", code: "INVALID_CURSOR" }] },
 	});
 });
+
+test.each([{ since: "2026-02-30T00:00:00Z" }, { since: "yesterday" }, { until: "2026-01-02" }, { until: "" }])(
+	"%j is refused, as no point in time",
+	async (params) => {
+		await expect(query(params)).rejects.toMatchObject({ code: 422 });
+	},
+);
 
 test.each([{ limit: 0 }, { limit: 501 }, { limit: 1.5 }, { type: "\u0000" }, { colour: "red" }])(
 	"%j is refused",
