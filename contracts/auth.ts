@@ -1,4 +1,4 @@
-import type { Role, Timestamp } from "./common.ts";
+import type { KeyPrincipal, Role, Scope, Timestamp } from "./common.ts";
 import type { User } from "./users.ts";
 
 /** `expires_in` is in seconds; the refresh token works once and is replaced at each use. */
@@ -23,9 +23,33 @@ export interface JsonWebKeySet {
 	readonly keys: readonly Readonly<Record<string, unknown>>[];
 }
 
-/** Sessions that ended; `as_of` is what to ask with next time, so that none falls between two answers. */
-export interface RevokedSessions {
+/** An API key as its owner sees it. `ip_allow` has addresses and CIDR ranges to use it from; null is from anywhere. */
+export interface ApiKey {
+	readonly key_id: string;
+	readonly name: string;
+	readonly scopes: readonly Scope[];
+	readonly ip_allow: readonly string[] | null;
+	readonly created_at: Timestamp;
+	/** To the minute. */
+	readonly last_used_at: Timestamp | null;
+}
+
+/** A new API key with its secret, which is told this once. */
+export type NewApiKey = Omit<ApiKey, "last_used_at"> & { readonly secret: string };
+
+/** Whom an API key acts for, and from where it may be used. */
+export interface VerifiedApiKey {
+	readonly principal: KeyPrincipal;
+	readonly ip_allow: readonly string[] | null;
+}
+
+/**
+ * Sessions and API keys that ended. A key whose owner was suspended is good again once the owner is. `as_of` is what to
+ * ask with next time, so that none falls between two answers.
+ */
+export interface Revocations {
 	readonly session_ids: readonly string[];
+	readonly key_ids: readonly string[];
 	readonly as_of: Timestamp;
 }
 
@@ -49,9 +73,24 @@ export interface AuthApi {
 	sessions(): readonly Session[];
 	/** Refuses `NOT_FOUND` unless it is a live session of the caller. */
 	revokeSession(params: { readonly session_id: string }): { readonly revoked: true };
+	/** Refuses `MAX_API_KEYS`. */
+	createApiKey(params: {
+		readonly name: string;
+		readonly scopes: readonly Scope[];
+		readonly ip_allow?: readonly string[] | null;
+	}): NewApiKey;
+	/** The caller's API keys, newest first. */
+	apiKeys(): readonly ApiKey[];
+	/** Refuses `NOT_FOUND` unless it is a key of the caller. */
+	deleteApiKey(params: { readonly key_id: string }): { readonly revoked: true };
+	/**
+	 * For the gateway: whom the key acts for. Refuses `UNAUTHENTICATED` when there is no such key or its secret is
+	 * another, alike in answer and time, and `USER_SUSPENDED` to whoever knows the secret.
+	 */
+	verifyApiKey(params: { readonly key_id: string; readonly secret_hash: string }): VerifiedApiKey;
 	jwks(): JsonWebKeySet;
-	/** For the gateway: which sessions ended since `since`, or while an access token of theirs may still be alive. */
-	revokedSessions(params: { readonly since: Timestamp | null }): RevokedSessions;
+	/** For the gateway: what ended since `since`, or while it may still be remembered as good. */
+	revocations(params: { readonly since: Timestamp | null }): Revocations;
 }
 
 export interface LoggedIn {
@@ -67,7 +106,22 @@ export interface SessionRevoked {
 	readonly reason: "logout" | "revoked" | "reuse" | "suspended" | "replaced";
 }
 
+export interface ApiKeyCreated {
+	readonly user_id: string;
+	readonly key_id: string;
+	readonly name: string;
+	readonly scopes: readonly Scope[];
+	readonly ip: string;
+}
+
+export interface ApiKeyDeleted {
+	readonly user_id: string;
+	readonly key_id: string;
+}
+
 export interface AuthEvents {
+	"auth.key_created": ApiKeyCreated;
+	"auth.key_deleted": ApiKeyDeleted;
 	"auth.logged_in": LoggedIn;
 	"auth.session_revoked": SessionRevoked;
 }

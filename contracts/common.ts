@@ -18,13 +18,30 @@ export interface Page<T> {
 
 export type Role = "trader" | "admin" | "auditor";
 
-/** Who calls, as the gateway read it from a verified token. */
-export interface Principal {
+/** What an API key is good for: `read` to look at what its owner may see, `trade` to place and cancel orders. */
+export type Scope = "read" | "trade";
+
+interface Caller {
 	readonly user_id: string;
 	readonly username: string;
 	readonly roles: readonly Role[];
-	readonly session_id: string;
 }
+
+/** A user who has logged in. */
+export interface SessionPrincipal extends Caller {
+	readonly session_id: string;
+	readonly key_id?: never;
+}
+
+/** A program that acts for a user by an API key. Whatever its owner is, its only role is `trader`. */
+export interface KeyPrincipal extends Caller {
+	readonly key_id: string;
+	readonly scopes: readonly Scope[];
+	readonly session_id?: never;
+}
+
+/** Who calls, as the gateway read it from a verified token or API key. */
+export type Principal = SessionPrincipal | KeyPrincipal;
 
 /** What travels with each request in `ctx.meta`. `deadline` is an absolute time in ms since the epoch. */
 export interface Meta {

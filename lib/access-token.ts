@@ -7,5 +7,5 @@ export const ACCESS_TOKEN = {
 	lifetimeS: 15 * 60,
 } as const;
 
-/** Broadcast by `auth` when sessions ended; a gateway that misses it asks within seconds. */
-export const SESSIONS_ENDED = "auth.sessions_ended";
+/** Broadcast by `auth` when sessions or API keys ended; a gateway that misses it asks within seconds. */
+export const REVOKED = "auth.revoked";

@@ -12,8 +12,8 @@ import type { AnyEvent, Events, Meta, Services } from "../contracts/index.ts";
 import type { Tx } from "./db.ts";
 
 /**
- * Who may call an action: `public` anybody, `user` whoever is logged in, `admin` a user with that role, `internal`
- * other services and joined nodes, never the gateway.
+ * Who may call an action: `public` anybody, `user` whoever is logged in or shows an API key, `admin` a user with that
+ * role, `internal` other services and joined nodes, never the gateway.
  */
 export type Access = "public" | "user" | "admin" | "internal";
 

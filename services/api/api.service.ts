@@ -1,9 +1,10 @@
 import type { Context, ServiceSchema, ServiceSettingSchema } from "moleculer";
 import ApiGateway from "moleculer-web";
 import type { Meta } from "../../contracts/index.ts";
-import { SESSIONS_ENDED } from "../../lib/access-token.ts";
+import { REVOKED } from "../../lib/access-token.ts";
 import { env } from "../../lib/env.ts";
 import { closeServer } from "./close-server.ts";
+import { assertInScope } from "./endpoint.ts";
 import { ENDPOINTS } from "./endpoints.ts";
 import { beginRequest, type Gateway, gatewayMethods, type Request } from "./gateway.ts";
 import { healthRoutes } from "./health.ts";
@@ -28,7 +29,9 @@ const route = {
 		const endpoint = request.$alias?.endpoint;
 		if (!endpoint) return;
 		if (request.$action.auth !== "public") {
-			Object.assign(ctx.meta, { user: await this.identity.identify(request.headers.authorization) });
+			const user = await this.identity.identify(request.headers, ctx.meta.client?.ip ?? "");
+			assertInScope(endpoint, user);
+			Object.assign(ctx.meta, { user });
 		}
 		request.$params = await parametersOf(endpoint, request, request.$params.params, request.query);
 	},
@@ -64,7 +67,7 @@ const api: ServiceSchema<ServiceSettingSchema & Record<string, unknown>, unknown
 		},
 	},
 	events: {
-		[SESSIONS_ENDED](this: Gateway) {
+		[REVOKED](this: Gateway) {
 			this.identity.update();
 		},
 	},

@@ -1,6 +1,6 @@
 import type { Context } from "moleculer";
-import type { Meta } from "../../contracts/index.ts";
-import type { RefusalCode } from "../../lib/refuse.ts";
+import type { Meta, Principal, Scope } from "../../contracts/index.ts";
+import { type RefusalCode, refuse } from "../../lib/refuse.ts";
 import type { ActionName, call } from "../../lib/service.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "DELETE";
@@ -21,6 +21,8 @@ export interface Endpoint<N extends ActionName = ActionName> {
 	/** Its `:name` parts are parameters of the action. */
 	readonly path: string;
 	readonly action: N;
+	/** What an API key must be good for to come here; without it none may. */
+	readonly scope?: Scope;
 	/** Of an answer, 200 unless told. */
 	readonly status?: number;
 	/** The query's parameters. */
@@ -43,6 +45,13 @@ export function endpoint<const N extends ActionName>(
 	options: Omit<Endpoint<N>, "method" | "path" | "action"> = {},
 ): Endpoint {
 	return { method, path, action, ...options } as unknown as Endpoint;
+}
+
+/** Refuses an API key that is not good for `endpoint`, with the scope that it lacks. */
+export function assertInScope({ scope }: Endpoint, user: Principal): void {
+	if (user.key_id === undefined) return;
+	if (scope === undefined) throw refuse("FORBIDDEN", "No API key may do this: log in");
+	if (!user.scopes.includes(scope)) throw refuse("FORBIDDEN", `The API key lacks the scope ${scope}`);
 }
 
 /** The names of the parameters in an endpoint's path. */

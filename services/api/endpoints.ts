@@ -14,8 +14,8 @@ const USERS = [
 		answer: (user) => ({ headers: { Location: `/api/users/${user.user_id}` }, body: user }),
 	}),
 	endpoint("GET", "/api/users", "users.list", { query: page }),
-	endpoint("GET", "/api/users/me", "users.me"),
-	endpoint("GET", "/api/users/:user_id", "users.get"),
+	endpoint("GET", "/api/users/me", "users.me", { scope: "read" }),
+	endpoint("GET", "/api/users/:user_id", "users.get", { scope: "read" }),
 	endpoint("PUT", "/api/users/:user_id", "users.update", { body: true }),
 	endpoint("POST", "/api/users/:user_id/suspend", "users.suspend"),
 	endpoint("POST", "/api/users/:user_id/resume", "users.resume"),
@@ -27,30 +27,39 @@ const AUTH = [
 	endpoint("POST", "/api/auth/logout", "auth.logout"),
 	endpoint("GET", "/api/auth/sessions", "auth.sessions", { answer: answers.wholeList }),
 	endpoint("DELETE", "/api/auth/sessions/:session_id", "auth.revokeSession"),
+	endpoint("POST", "/api/auth/api-keys", "auth.createApiKey", { body: true, status: 201 }),
+	endpoint("GET", "/api/auth/api-keys", "auth.apiKeys", { answer: answers.wholeList }),
+	endpoint("DELETE", "/api/auth/api-keys/:key_id", "auth.deleteApiKey"),
 	endpoint("GET", "/.well-known/jwks.json", "auth.jwks", { answer: answers.publicKeys }),
 ];
 
 const ORDERS = [
-	endpoint("POST", "/api/orders", "orders.place", { body: true, status: 201, answer: answers.placed }),
-	endpoint("GET", "/api/orders", "orders.list", { query: { ...page, status: "text", symbol: "text" } }),
+	endpoint("POST", "/api/orders", "orders.place", { scope: "trade", body: true, status: 201, answer: answers.placed }),
+	endpoint("GET", "/api/orders", "orders.list", { scope: "read", query: { ...page, status: "text", symbol: "text" } }),
 	endpoint("DELETE", "/api/orders", "orders.cancelAll", {
+		scope: "trade",
 		query: { symbol: "text", side: "text" },
 		status: 207,
 		answer: answers.wholeList,
 	}),
-	endpoint("POST", "/api/orders/validate", "orders.validate", { body: true }),
-	endpoint("GET", "/api/orders/:order_id", "orders.get"),
-	endpoint("DELETE", "/api/orders/:order_id", "orders.cancel"),
-	endpoint("PUT", "/api/orders/:order_id/status", "orders.setStatus", { body: true }),
-	endpoint("GET", "/api/orders/by-client-id/:client_order_id", "orders.getByClientId"),
+	endpoint("POST", "/api/orders/validate", "orders.validate", { scope: "trade", body: true }),
+	endpoint("GET", "/api/orders/:order_id", "orders.get", { scope: "read" }),
+	endpoint("DELETE", "/api/orders/:order_id", "orders.cancel", { scope: "trade" }),
+	endpoint("PUT", "/api/orders/:order_id/status", "orders.setStatus", { scope: "trade", body: true }),
+	endpoint("GET", "/api/orders/by-client-id/:client_order_id", "orders.getByClientId", { scope: "read" }),
 ];
 
 const TRADING = [
-	endpoint("POST", "/api/trading/orders", "orders.place", { body: true, status: 201, answer: answers.executed }),
-	endpoint("GET", "/api/trading/orders/:order_id", "orders.get", { answer: answers.executionOf }),
-	endpoint("GET", "/api/trading/balances", "trading.balances", { answer: answers.wholeList }),
-	endpoint("GET", "/api/trading/fills", "trading.fills", { query: { ...page, order_id: "text" } }),
-	endpoint("GET", "/api/trading/ledger", "trading.ledger", { query: { ...page, asset: "text" } }),
+	endpoint("POST", "/api/trading/orders", "orders.place", {
+		scope: "trade",
+		body: true,
+		status: 201,
+		answer: answers.executed,
+	}),
+	endpoint("GET", "/api/trading/orders/:order_id", "orders.get", { scope: "read", answer: answers.executionOf }),
+	endpoint("GET", "/api/trading/balances", "trading.balances", { scope: "read", answer: answers.wholeList }),
+	endpoint("GET", "/api/trading/fills", "trading.fills", { scope: "read", query: { ...page, order_id: "text" } }),
+	endpoint("GET", "/api/trading/ledger", "trading.ledger", { scope: "read", query: { ...page, asset: "text" } }),
 	endpoint("POST", "/api/trading/deposits", "trading.deposit", {
 		body: true,
 		headers: idempotent,
@@ -86,7 +95,7 @@ const EVENTS = [
 	}),
 	endpoint("GET", "/api/events/backlog", "events.backlog"),
 	endpoint("POST", "/api/events/subscriptions", "events.subscribe", { body: true, status: 201 }),
-	endpoint("GET", "/api/events/subscriptions", "events.subscriptions", { answer: answers.wholeList }),
+	endpoint("GET", "/api/events/subscriptions", "events.subscriptions", { scope: "read", answer: answers.wholeList }),
 	endpoint("DELETE", "/api/events/subscriptions/:subscription_id", "events.unsubscribe"),
 	endpoint("GET", "/api/events/dead-letters", "events.deadLetters", { query: { ...page, consumer: "text" } }),
 	endpoint("GET", "/api/events/dead-letters/:consumer/:event_id", "events.deadLetter"),
@@ -98,7 +107,7 @@ const EVENTS = [
 ];
 
 const OPERATIONS = [
-	endpoint("GET", "/api/risk/limits", "risk.limits"),
+	endpoint("GET", "/api/risk/limits", "risk.limits", { scope: "read" }),
 	endpoint("PUT", "/api/risk/limits/:scope", "risk.setLimits", { body: true }),
 	endpoint("GET", "/api/config", "config.list", { answer: answers.wholeList }),
 	endpoint("GET", "/api/config/:key", "config.get"),
@@ -107,7 +116,7 @@ const OPERATIONS = [
 	endpoint("GET", "/api/health", "health.cluster"),
 ];
 
-/** Every route to an action; there is no other way in from outside. */
+/** Every route to an action; there is no other way in from outside. Those without a `scope` are not for API keys. */
 export const ENDPOINTS: readonly Endpoint[] = [
 	...USERS,
 	...AUTH,

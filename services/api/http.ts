@@ -9,7 +9,7 @@ const HEADERS: readonly (readonly [string, string])[] = [
 ];
 
 const EXPOSED_HEADERS = "Idempotency-Replayed, Location, Retry-After, X-Request-Id";
-const ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, X-Request-Id";
+const ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, X-Api-Key, X-Api-Secret, X-Request-Id";
 const PREFLIGHT_MAX_AGE_S = 600;
 
 /** Puts on what every answer carries. */

@@ -1,43 +1,60 @@
+import type { IncomingHttpHeaders } from "node:http";
 import type { ServiceBroker } from "moleculer";
 import type { Principal } from "../../contracts/common.ts";
 import { ACCESS_TOKEN } from "../../lib/access-token.ts";
 import { refuse } from "../../lib/refuse.ts";
 import { call } from "../../lib/service.ts";
-import { IDENTITY_CALL_MS, REVOCATION_POLL_MS } from "./limits.ts";
+import { apiKeyIn, apiKeyVerifier } from "./api-keys.ts";
+import { API_KEY_REFRESH_MS, IDENTITY_CALL_MS, REVOCATION_POLL_MS } from "./limits.ts";
 import { revocations } from "./revocations.ts";
 import { tokenVerifier } from "./tokens.ts";
 
 const BEARER = /^Bearer +([\w.-]+) *$/i;
 
+/** How long anything may be taken for good without asking `auth`, and therefore how long what ended is remembered. */
+const REMEMBER_MS = ACCESS_TOKEN.lifetimeS * 1000;
+
 export interface Identity {
-	/** Who sent a request with this `Authorization` header; refuses with 401 whoever cannot show it. */
-	identify(authorization: string | undefined): Promise<Principal>;
-	/** Asks at once which sessions ended. */
+	/** Who sent a request with these headers from this address; refuses whoever cannot show it. */
+	identify(headers: IncomingHttpHeaders, address: string): Promise<Principal>;
+	/** Asks at once what ended. */
 	update(): void;
 	stop(): void;
 }
 
-/** Tells users by the access tokens that `auth` signed, and keeps up with the sessions that it ended. */
+/** Tells users by access tokens and API keys, and keeps up with the sessions and keys that `auth` ended. */
 export function openIdentity(broker: ServiceBroker): Identity {
 	const options = { timeout: IDENTITY_CALL_MS };
-	const verify = tokenVerifier(() => call(broker, "auth.jwks", undefined, options));
-	const ended = revocations(
-		(since) => call(broker, "auth.revokedSessions", { since }, options),
-		ACCESS_TOKEN.lifetimeS * 1000,
-	);
+	const ended = revocations((since) => call(broker, "auth.revocations", { since }, options), REMEMBER_MS);
+	const verifyToken = tokenVerifier(() => call(broker, "auth.jwks", undefined, options));
+	const verifyApiKey = apiKeyVerifier({
+		verify: (shown) => call(broker, "auth.verifyApiKey", shown, options),
+		hasEnded: (keyId) => ended.has(keyId),
+		rememberMs: REMEMBER_MS,
+		refreshMs: API_KEY_REFRESH_MS,
+	});
 	// While `auth` is away nobody can end a session, so what is known of them stays true.
-	const update = () => void ended.update().catch((error) => broker.logger.debug("ended sessions are not known", error));
+	const update = () => void ended.update().catch((error) => broker.logger.debug("what ended is not known", error));
 	const poll = setInterval(update, REVOCATION_POLL_MS).unref();
+
+	async function bearer(authorization: string | undefined): Promise<Principal> {
+		const token = authorization === undefined ? undefined : BEARER.exec(authorization)?.[1];
+		if (!token)
+			throw refuse(
+				"UNAUTHENTICATED",
+				"An access token is needed (Authorization: Bearer <token>), or an API key (X-Api-Key and X-Api-Secret)",
+			);
+		const principal = await verifyToken(token);
+		if (await ended.has(principal.session_id)) throw refuse("SESSION_REVOKED", "The session has ended");
+		return principal;
+	}
 
 	return {
 		update,
 		stop: () => clearInterval(poll),
-		async identify(authorization) {
-			const token = authorization === undefined ? undefined : BEARER.exec(authorization)?.[1];
-			if (!token) throw refuse("UNAUTHENTICATED", "An access token is needed: Authorization: Bearer <token>");
-			const principal = await verify(token);
-			if (await ended.has(principal.session_id)) throw refuse("SESSION_REVOKED", "The session has ended");
-			return principal;
+		async identify(headers, address) {
+			const apiKey = apiKeyIn(headers);
+			return apiKey ? verifyApiKey(apiKey, address) : bearer(headers.authorization);
 		},
 	};
 }

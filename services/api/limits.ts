@@ -32,11 +32,17 @@ export const MAX_TOKEN_LENGTH = 4_096;
 /** Verified tokens that are remembered: a few hundred bytes each. */
 export const MAX_VERIFIED_TOKENS = 20_000;
 
+/** API keys that are remembered as good: a few hundred bytes each, with a list of addresses some more. */
+export const MAX_VERIFIED_API_KEYS = 20_000;
+
+/** `auth` is told that a key is in use by asking for it again: a little over the minute to which it notes uses. */
+export const API_KEY_REFRESH_MS = 65_000;
+
 /** Signing keys are asked for again at this age, and for an unknown key id no sooner than this after the last time. */
 export const KEYS_MAX_AGE_MS = 5 * 60_000;
 export const KEYS_MIN_INTERVAL_MS = 10_000;
 
-/** Ended sessions are asked for this often, when no hint tells to ask at once: a logout holds within 5 s. */
+/** What ended is asked for this often, when no hint tells to ask at once: a logout holds within 5 s. */
 export const REVOCATION_POLL_MS = 2_000;
 
 /** What the gateway's own calls may take. */

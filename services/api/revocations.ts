@@ -1,26 +1,31 @@
-import type { RevokedSessions } from "../../contracts/auth.ts";
+import type { Revocations } from "../../contracts/auth.ts";
 
-/** The sessions that ended while access tokens of theirs may still be alive. */
-export interface Revocations {
-	/** Whether the session ended. The first answer waits until that is known. */
-	has(sessionId: string): boolean | Promise<boolean>;
+/** The sessions and API keys that ended while they may still be taken for good. */
+export interface Ended {
+	/** Whether the session or key of that id ended. The first answer waits until that is known. */
+	has(id: string): boolean | Promise<boolean>;
 	/** Asks for those that ended since the last time. */
 	update(): Promise<void>;
 }
 
-type Fetch = (since: string | null) => Promise<RevokedSessions>;
+type Fetch = (since: string | null) => Promise<Revocations>;
 
-/** Keeps up with what `fetch` tells of ended sessions. Each is remembered for `rememberMs`, an access token's life. */
-export function revocations(fetch: Fetch, rememberMs: number): Revocations {
+/**
+ * Keeps up with what `fetch` tells. Each end is remembered for `rememberMs` after it was last told: as long as what was
+ * known before it may be taken for good.
+ */
+export function revocations(fetch: Fetch, rememberMs: number): Ended {
 	const ended = new Map<string, number>();
 	let since: string | null = null;
 	let updating: Promise<void> | null = null;
 
 	async function learn(): Promise<void> {
-		const { session_ids, as_of } = await fetch(since);
+		const { session_ids, key_ids, as_of } = await fetch(since);
 		const now = performance.now();
-		for (const id of session_ids) {
-			if (!ended.has(id)) ended.set(id, now + rememberMs);
+		for (const id of [...session_ids, ...key_ids]) {
+			// A key may end more than once. At the end of the map, so that the order is that of forgetting.
+			ended.delete(id);
+			ended.set(id, now + rememberMs);
 		}
 		// The oldest come first.
 		for (const [id, forgetAtMs] of ended) {
@@ -39,9 +44,9 @@ export function revocations(fetch: Fetch, rememberMs: number): Revocations {
 
 	return {
 		update,
-		has(sessionId) {
-			if (since !== null) return ended.has(sessionId);
-			return update().then(() => ended.has(sessionId));
+		has(id) {
+			if (since !== null) return ended.has(id);
+			return update().then(() => ended.has(id));
 		},
 	};
 }

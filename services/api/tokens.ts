@@ -1,13 +1,14 @@
-import { hash } from "node:crypto";
 import { type CryptoKey, errors, importJWK, type JWK, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from "jose";
 import type { JsonWebKeySet } from "../../contracts/auth.ts";
-import type { Principal, Role } from "../../contracts/common.ts";
+import type { Role, SessionPrincipal } from "../../contracts/common.ts";
 import { ACCESS_TOKEN } from "../../lib/access-token.ts";
 import { refuse } from "../../lib/refuse.ts";
+import { hashOf } from "../../lib/token-hash.ts";
 import { KEYS_MAX_AGE_MS, KEYS_MIN_INTERVAL_MS, MAX_TOKEN_LENGTH, MAX_VERIFIED_TOKENS } from "./limits.ts";
+import { recent } from "./recent.ts";
 
 interface Verified {
-	readonly principal: Principal;
+	readonly principal: SessionPrincipal;
 	readonly expiresAtMs: number;
 }
 
@@ -21,7 +22,7 @@ const CLAIMS = {
 const ROLES: ReadonlySet<unknown> = new Set<Role>(["trader", "admin", "auditor"]);
 
 /** Gives whom an access token was made for. Refuses `TOKEN_EXPIRED` and `UNAUTHENTICATED`. */
-export type VerifyToken = (token: string) => Promise<Principal>;
+export type VerifyToken = (token: string) => Promise<SessionPrincipal>;
 
 /**
  * Verifies access tokens against the keys that `fetchKeys` gives. What was verified once is remembered until it
@@ -29,17 +30,18 @@ export type VerifyToken = (token: string) => Promise<Principal>;
  */
 export function tokenVerifier(fetchKeys: () => Promise<JsonWebKeySet>): VerifyToken {
 	const keyOf = keyring(fetchKeys);
-	// A map keeps the order of insertion, and what is used is inserted anew: the first entry is the one unused longest.
-	const verified = new Map<string, Verified>();
+	const verified = recent<Verified>(MAX_VERIFIED_TOKENS);
 
 	return async (token) => {
 		if (token.length > MAX_TOKEN_LENGTH) throw refuse("UNAUTHENTICATED", "The access token is not valid");
-		const id = hash("sha256", token, "base64url");
-		const entry = verified.get(id) ?? (await verify(token, keyOf));
-		verified.delete(id);
-		if (entry.expiresAtMs <= Date.now()) throw refuse("TOKEN_EXPIRED", "The access token has expired");
-		if (verified.size >= MAX_VERIFIED_TOKENS) verified.delete(verified.keys().next().value as string);
-		verified.set(id, entry);
+		const id = hashOf(token);
+		const known = verified.get(id);
+		const entry = known ?? (await verify(token, keyOf));
+		if (entry.expiresAtMs <= Date.now()) {
+			verified.delete(id);
+			throw refuse("TOKEN_EXPIRED", "The access token has expired");
+		}
+		if (!known) verified.set(id, entry);
 		return entry.principal;
 	};
 }
@@ -56,7 +58,7 @@ async function verify(token: string, keyOf: JWTVerifyGetKey): Promise<Verified> 
 }
 
 /** Frozen, since all requests with the token share it. */
-function principalOf({ sub, sid, username, roles }: JWTPayload): Principal {
+function principalOf({ sub, sid, username, roles }: JWTPayload): SessionPrincipal {
 	const texts = typeof sub === "string" && typeof sid === "string" && typeof username === "string";
 	if (!texts || !Array.isArray(roles) || !roles.every((role) => ROLES.has(role)))
 		throw new errors.JWTInvalid("claims are missing");

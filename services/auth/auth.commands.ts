@@ -5,21 +5,23 @@ import type { AuthApi, SessionRevoked, Tokens } from "../../contracts/auth.ts";
 import type { Envelope } from "../../contracts/events.ts";
 import type { Meta, Role } from "../../contracts/index.ts";
 import type { User } from "../../contracts/users.ts";
-import { ACCESS_TOKEN, SESSIONS_ENDED } from "../../lib/access-token.ts";
+import { ACCESS_TOKEN, REVOKED } from "../../lib/access-token.ts";
 import { callerOf, type Origin, originOf } from "../../lib/caller.ts";
 import type { Tx } from "../../lib/db.ts";
 import { isRefusal, refuse } from "../../lib/refuse.ts";
 import { call } from "../../lib/service.ts";
+import { hashOf } from "../../lib/token-hash.ts";
 import type { Database } from "../../mixins/database.mixin.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
+import { endKeys } from "./api-keys.store.ts";
 import * as store from "./auth.store.ts";
 import { refreshed, SESSION_IDLE_MS } from "./domain/session.ts";
 import type { Passwords } from "./passwords.ts";
-import { hashOf, newRefreshToken, type Sign } from "./tokens.ts";
+import { newToken, type Sign } from "./tokens.ts";
 
 export type Auth = Database &
 	Outbox & { readonly broker: ServiceBroker; readonly passwords: Passwords; readonly sign: Sign };
-type Request<A extends keyof AuthApi> = Context<Parameters<AuthApi[A]>[0], Meta>;
+export type Request<A extends keyof AuthApi> = Context<Parameters<AuthApi[A]>[0], Meta>;
 
 /** More than anybody has devices; beyond it the one that was unused the longest ends. */
 const MAX_SESSIONS_PER_USER = 50;
@@ -63,7 +65,7 @@ async function openSession(auth: Auth, ctx: Context<unknown, Meta>, user: User):
 	const { user_id } = user;
 	const { ip = "", user_agent = "" } = ctx.meta.client ?? {};
 	const client = { ip, user_agent };
-	const refreshToken = newRefreshToken();
+	const refreshToken = newToken();
 	const origin = originOf(ctx, user_id);
 	await auth.db.transaction(async (tx) => {
 		if (!(await store.lockUnsuspended(tx, user_id))) throw refuse("USER_SUSPENDED");
@@ -91,7 +93,7 @@ export async function refresh(auth: Auth, ctx: Request<"refresh">): Promise<Toke
 	const user = user_id && (await call(ctx, "users.find", { user_id }));
 	if (!user) throw refuse("UNAUTHENTICATED");
 	if (user.status === "suspended") throw refuse("USER_SUSPENDED");
-	const next = newRefreshToken();
+	const next = newToken();
 	const outcome = await auth.db.transaction((tx) => rotate(auth, tx, presented, next.hash, originOf(ctx, user_id)));
 	if (!outcome.ok) throw refuse(outcome.code);
 	return tokens(await auth.sign(user, outcome.session_id), next.token);
@@ -120,6 +122,7 @@ async function rotate(auth: Auth, tx: Tx, presented: string, next: string, origi
 /** Ends the session that the call came with. */
 export async function logout(auth: Auth, ctx: Context<unknown, Meta>): Promise<{ readonly revoked: true }> {
 	const { user_id, session_id } = callerOf(ctx);
+	if (session_id === undefined) throw refuse("FORBIDDEN", "An API key has no session");
 	await endSession(auth, ctx, user_id, session_id, "logout");
 	return { revoked: true };
 }
@@ -131,7 +134,7 @@ export async function revokeSession(auth: Auth, ctx: Request<"revokeSession">): 
 	return { revoked: true };
 }
 
-/** Ends the sessions of users that were suspended, and lets those that were resumed log in again. */
+/** Ends the sessions and keys of users that were suspended; those that were resumed can log in, and use their keys. */
 export async function followUsers(
 	auth: Auth,
 	tx: Tx,
@@ -143,6 +146,7 @@ export async function followUsers(
 		if (!followed || !suspended) continue;
 		const revoked = await store.revokeSessions(tx, user.user_id);
 		await tellRevoked(auth, tx, revoked, "suspended", { correlation_id, actor }, event_id);
+		if (await endKeys(tx, user.user_id)) hintRevoked(auth, tx);
 	}
 }
 
@@ -180,8 +184,12 @@ async function tellRevoked(
 			causation_id,
 		})),
 	);
-	// A hint, which may be lost.
-	tx.afterCommit(() => void auth.broker.broadcast(SESSIONS_ENDED).catch(() => {}));
+	hintRevoked(auth, tx);
+}
+
+/** Tells gateways after the commit to ask what ended; the hint may be lost. */
+export function hintRevoked({ broker }: Auth, tx: Tx): void {
+	tx.afterCommit(() => void broker.broadcast(REVOKED).catch(() => {}));
 }
 
 function tokens(accessToken: string, refreshToken: string): Tokens {

@@ -1,4 +1,4 @@
-import type { JsonWebKeySet, RevokedSessions, Session } from "../../contracts/auth.ts";
+import type { JsonWebKeySet, Revocations, Session } from "../../contracts/auth.ts";
 import type { Principal } from "../../contracts/common.ts";
 import type { Db } from "../../lib/db.ts";
 import * as store from "./auth.store.ts";
@@ -23,7 +23,7 @@ export async function publicKeys(db: Db): Promise<JsonWebKeySet> {
 }
 
 /** What ended since the answer of that time. */
-export async function revokedSessions(db: Db, since: string | null): Promise<RevokedSessions> {
-	const { session_ids, as_of } = await store.listRevoked(db, since);
-	return { session_ids, as_of: as_of.toISOString() };
+export async function revocations(db: Db, since: string | null): Promise<Revocations> {
+	const { as_of, ...ended } = await store.listRevoked(db, since);
+	return { ...ended, as_of: as_of.toISOString() };
 }

@@ -1,10 +1,14 @@
 import { callerOf } from "../../lib/caller.ts";
+import { UUID_KEY } from "../../lib/page.ts";
 import type { TypedService } from "../../lib/service.ts";
 import { consumer } from "../../mixins/consumer.mixin.ts";
 import { type Database, database } from "../../mixins/database.mixin.ts";
 import { type Outbox, outbox } from "../../mixins/outbox.mixin.ts";
+import { createKey, deleteKey } from "./api-keys.commands.ts";
+import { listKeys, verifyKey } from "./api-keys.queries.ts";
+import { sweepKeys } from "./api-keys.store.ts";
 import { followUsers, login, logout, refresh, register, revokeSession } from "./auth.commands.ts";
-import { listSessions, publicKeys, revokedSessions } from "./auth.queries.ts";
+import { listSessions, publicKeys, revocations } from "./auth.queries.ts";
 import { sweepSessions } from "./auth.store.ts";
 import { MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, type Passwords, passwords } from "./passwords.ts";
 import { openSigner, type Sign } from "./tokens.ts";
@@ -14,6 +18,14 @@ const SWEEP_INTERVAL_MS = 10 * 60 * 1000;
 /** Longer than any name or address that `users` takes; it has the last word on their form. */
 const MAX_NAME_LENGTH = 254;
 const name = { type: "string", min: 1, max: MAX_NAME_LENGTH } as const;
+/** Letters of any script, without what cannot be seen or would reorder the line. */
+const keyName = { type: "string", min: 1, max: 64, pattern: /^(?=.*\S)[^\p{C}\p{Zl}\p{Zp}]*$/u } as const;
+/** More than one program has addresses. */
+const MAX_ADDRESS_RANGES = 20;
+/** Longer than any of them is written. */
+const MAX_RANGE_LENGTH = 50;
+/** Ids in the one form that the database gives them back in. */
+const keyId = { type: "string", pattern: UUID_KEY } as const;
 const newPassword = { type: "string", min: MIN_PASSWORD_LENGTH, max: MAX_PASSWORD_LENGTH } as const;
 
 interface Parts {
@@ -80,6 +92,46 @@ const auth: TypedService<"auth", {}, Database & Outbox & Parts> = {
 				return revokeSession(this, ctx);
 			},
 		},
+		createApiKey: {
+			auth: "user",
+			params: {
+				$$strict: true,
+				name: keyName,
+				scopes: { type: "array", min: 1, unique: true, items: { type: "enum", values: ["read", "trade"] } },
+				ip_allow: {
+					type: "array",
+					min: 1,
+					max: MAX_ADDRESS_RANGES,
+					unique: true,
+					items: { type: "string", max: MAX_RANGE_LENGTH },
+					optional: true,
+					nullable: true,
+				},
+			},
+			handler(ctx) {
+				return createKey(this, ctx);
+			},
+		},
+		apiKeys: {
+			auth: "user",
+			handler(ctx) {
+				return listKeys(this.db, callerOf(ctx).user_id);
+			},
+		},
+		deleteApiKey: {
+			auth: "user",
+			params: { $$strict: true, key_id: keyId },
+			handler(ctx) {
+				return deleteKey(this, ctx);
+			},
+		},
+		verifyApiKey: {
+			auth: "internal",
+			params: { $$strict: true, key_id: keyId, secret_hash: { type: "string", pattern: /^[\w-]{43}$/ } },
+			handler(ctx) {
+				return verifyKey(this, ctx);
+			},
+		},
 		jwks: {
 			auth: "public",
 			cache: true,
@@ -87,11 +139,11 @@ const auth: TypedService<"auth", {}, Database & Outbox & Parts> = {
 				return publicKeys(this.db);
 			},
 		},
-		revokedSessions: {
+		revocations: {
 			auth: "internal",
 			params: { $$strict: true, since: { type: "string", max: 40, nullable: true } },
 			handler(ctx) {
-				return revokedSessions(this.db, ctx.params.since);
+				return revocations(this.db, ctx.params.since);
 			},
 		},
 	},
@@ -109,7 +161,9 @@ const auth: TypedService<"auth", {}, Database & Outbox & Parts> = {
 	async started() {
 		this.sign = await openSigner(this.db);
 		this.sweep = setInterval(() => {
-			sweepSessions(this.db).catch((error) => this.logger.warn("ended sessions could not be swept", error));
+			Promise.all([sweepSessions(this.db), sweepKeys(this.db)]).catch((error) =>
+				this.logger.warn("what ended could not be swept", error),
+			);
 		}, SWEEP_INTERVAL_MS);
 	},
 

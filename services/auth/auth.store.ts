@@ -29,6 +29,12 @@ export interface RevokedSession {
 	readonly event_seq: number;
 }
 
+interface Revoked {
+	readonly session_ids: readonly string[];
+	readonly key_ids: readonly string[];
+	readonly as_of: Date;
+}
+
 export interface SigningKey {
 	readonly kid: string;
 	readonly private_jwk: JWK;
@@ -40,9 +46,9 @@ const LIVE = "revoked_at IS NULL AND expires_at > now()";
 /** A transaction that revoked a session may commit this long after the time it wrote. */
 const REVOCATION_OVERLAP = "interval '15 seconds'";
 
-/** Ended sessions go once no access token of theirs can be alive, and then some for whoever looks into a theft. */
-const FORGOTTEN = "now() - interval '1 day'";
-const MAX_SWEPT_SESSIONS = 1000;
+/** What ended goes once no gateway can take it for good, and then some for whoever looks into a theft. */
+export const FORGOTTEN = "now() - interval '1 day'";
+export const MAX_SWEPT = 1000;
 
 /** Keeps a password for an id that no user may have yet. */
 export async function insertCredential(db: Db, userId: string, passwordHash: string): Promise<void> {
@@ -175,14 +181,18 @@ export async function listSessions(db: Db, userId: string): Promise<SessionRow[]
 	]);
 }
 
-/** The sessions that ended after `since`, or within the life of an access token; and up to when that is known. */
-export async function listRevoked(db: Db, since: string | null): Promise<{ session_ids: string[]; as_of: Date }> {
-	const [row] = await db.query<{ session_ids: string[]; as_of: Date }>(
-		`SELECT coalesce(array_agg(session_id), '{}') AS session_ids, now() - ${REVOCATION_OVERLAP} AS as_of FROM sessions
-		WHERE revoked_at > greatest($1::timestamptz, now() - $2 * interval '1 second' - ${REVOCATION_OVERLAP})`,
+/** What ended after `since`, or within the life of an access token; and up to when that is known. */
+export async function listRevoked(db: Db, since: string | null): Promise<Revoked> {
+	const [row] = await db.query<Revoked>(
+		`SELECT ARRAY(SELECT session_id FROM sessions WHERE revoked_at > since) AS session_ids,
+			ARRAY(SELECT key_id FROM api_keys WHERE ended_at > since) AS key_ids,
+			now() - ${REVOCATION_OVERLAP} AS as_of
+		FROM (
+			SELECT greatest($1::timestamptz, now() - $2 * interval '1 second' - ${REVOCATION_OVERLAP}) AS since
+		) AS asked`,
 		[since, ACCESS_TOKEN.lifetimeS],
 	);
-	if (!row) throw new Error("an aggregate gives a row");
+	if (!row) throw new Error("a select of one row gives it");
 	return row;
 }
 
@@ -191,7 +201,7 @@ export async function sweepSessions(db: Db): Promise<void> {
 	await db.query(
 		`DELETE FROM sessions WHERE session_id IN (
 			SELECT session_id FROM sessions WHERE revoked_at < ${FORGOTTEN} OR expires_at < ${FORGOTTEN}
-			LIMIT ${MAX_SWEPT_SESSIONS} FOR UPDATE SKIP LOCKED
+			LIMIT ${MAX_SWEPT} FOR UPDATE SKIP LOCKED
 		)`,
 	);
 }

@@ -1,11 +1,12 @@
-import { hash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT } from "jose";
 import type { User } from "../../contracts/users.ts";
 import { ACCESS_TOKEN } from "../../lib/access-token.ts";
 import type { Db } from "../../lib/db.ts";
+import { hashOf } from "../../lib/token-hash.ts";
 import { insertSigningKey, listSigningKeys, lockSigningKeys, type SigningKey } from "./auth.store.ts";
 
-const REFRESH_TOKEN_BYTES = 32;
+const TOKEN_BYTES = 32;
 
 /** Gives a signed access token for a session of `user`. */
 export type Sign = (user: User, sessionId: string) => Promise<string>;
@@ -43,13 +44,8 @@ async function newSigningKey(): Promise<SigningKey> {
 	};
 }
 
-/** A refresh token that says nothing, and what is kept of it: with 256 random bits a plain hash is enough. */
-export function newRefreshToken(): { token: string; hash: string } {
-	const token = randomBytes(REFRESH_TOKEN_BYTES).toString("base64url");
+/** A random token that says nothing, and what is kept of it. */
+export function newToken(): { token: string; hash: string } {
+	const token = randomBytes(TOKEN_BYTES).toString("base64url");
 	return { token, hash: hashOf(token) };
-}
-
-/** What is kept of `token`. */
-export function hashOf(token: string): string {
-	return hash("sha256", token, "base64url");
 }

@@ -77,6 +77,7 @@ test("pages of an allowed origin may ask, and read also refusals", async () => {
 	expect(asked.status).toBe(204);
 	expect(asked.headers.get("access-control-allow-origin")).toBe(Origin);
 	expect(asked.headers.get("access-control-allow-methods")).toContain("POST");
+	expect(asked.headers.get("access-control-allow-headers")).toMatch(/Authorization.*X-Api-Key, X-Api-Secret/);
 	const refused = await api.send("GET /api/orders", { headers: { Origin } });
 	expect([refused.status, refused.headers.get("access-control-allow-origin"), refused.headers.get("vary")]).toEqual([
 		401,

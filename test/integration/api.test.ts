@@ -29,6 +29,24 @@ const answer = (auth: Access, params?: ActionParams): ActionSchema => ({
 
 const unavailable = { auth: "user", handler: () => Promise.reject(refuse("SERVICE_UNAVAILABLE")) } as const;
 
+const KEY = { "X-Api-Key": "01980000-0000-7000-8000-00000000000a", "X-Api-Secret": "s".repeat(43) };
+const keyPrincipal = {
+	user_id: "u1",
+	username: "ann",
+	roles: ["trader"],
+	key_id: KEY["X-Api-Key"],
+	scopes: ["read", "trade"],
+};
+/** How often `auth` was asked about a key. */
+let verifications = 0;
+const verifyApiKey: ActionSchema = {
+	auth: "internal",
+	handler() {
+		verifications += 1;
+		return { principal: keyPrincipal, ip_allow: null };
+	},
+};
+
 let api: StubApi;
 let token: string;
 beforeAll(async () => {
@@ -45,6 +63,7 @@ beforeAll(async () => {
 		trading: { fills: unavailable, balances: answer("internal"), deposit: answer("user") },
 		config: { list: answer("admin") },
 		data: { instruments: answer("public") },
+		auth: { verifyApiKey },
 	});
 	token = await api.token();
 });
@@ -131,6 +150,15 @@ test("a call carries the caller, a deadline and the request's id", async () => {
 	const left = (calls[0]?.meta.deadline ?? 0) - Date.now();
 	expect(left).toBeGreaterThan(3_000);
 	expect(left).toBeLessThanOrEqual(5_000);
+});
+
+test("a call with an API key carries whom it acts for, and auth is asked once for all of them", async () => {
+	next = placement({});
+	for (let i = 0; i < 20; i++) {
+		expect(await api.send("POST /api/orders", { headers: KEY, body })).toMatchObject({ status: 201 });
+	}
+	expect(calls.map(({ meta }) => meta.user)).toEqual(Array.from({ length: 20 }, () => keyPrincipal));
+	expect(verifications).toBe(1);
 });
 
 test("headers that claim to be somebody change nothing", async () => {

@@ -52,6 +52,21 @@ export async function join(send: Send, username: string): Promise<Member> {
 	return { user_id: String(user["user_id"]), username, password, ...(await logIn(send, username, password)) };
 }
 
+/** The headers of an API key. */
+export type KeyHeaders = { readonly "X-Api-Key": string; readonly "X-Api-Secret": string };
+
+/** Makes an API key for a user who has logged in. */
+export async function makeKey(
+	send: Send,
+	{ token }: Pick<Member, "token">,
+	scopes: readonly string[],
+	more: object = {},
+): Promise<KeyHeaders> {
+	const { status, body } = await send("POST /api/auth/api-keys", { token, body: { name: "bot", scopes, ...more } });
+	if (status !== 201) throw new Error(`no API key is made: ${JSON.stringify(body)}`);
+	return { "X-Api-Key": String(body["key_id"]), "X-Api-Secret": String(body["secret"]) };
+}
+
 /** Tokens of a new session. */
 export async function logIn(
 	send: Send,

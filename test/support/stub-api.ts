@@ -27,9 +27,9 @@ export async function startStubApi(services: Actions): Promise<StubApi> {
 	const ended: string[] = [];
 	const auth = {
 		jwks: { auth: "public", handler: () => ({ keys: [jwk] }) },
-		revokedSessions: {
+		revocations: {
 			auth: "internal",
-			handler: () => ({ session_ids: [...ended], as_of: new Date().toISOString() }),
+			handler: () => ({ session_ids: [...ended], key_ids: [], as_of: new Date().toISOString() }),
 		},
 	} as const;
 

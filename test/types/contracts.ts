@@ -3,6 +3,7 @@
  * meets no error is an error itself.
  */
 import type { ServiceBroker } from "moleculer";
+import type { Principal } from "../../contracts/common.ts";
 import type { User } from "../../contracts/users.ts";
 import type { Staged } from "../../lib/event-bus/outbox.ts";
 import { call, type TypedService } from "../../lib/service.ts";
@@ -29,6 +30,26 @@ export async function calls(broker: ServiceBroker): Promise<void> {
 	// @ts-expect-error: the result has no such field
 	const missing = user?.password;
 	return void [name, always, missing];
+}
+
+const ann = { user_id: "u", username: "ann", roles: ["trader"] } as const;
+
+/** Who calls has a session or a key. */
+export const principals: readonly Principal[] = [
+	{ ...ann, session_id: "s" },
+	{ ...ann, key_id: "k", scopes: ["read"] },
+	// @ts-expect-error: neither of them
+	ann,
+	// @ts-expect-error: both of them
+	{ ...ann, session_id: "s", key_id: "k", scopes: ["read"] },
+	// @ts-expect-error: what the key is good for is not said
+	{ ...ann, key_id: "k" },
+];
+
+/** The session of a caller is not there to be taken for granted. */
+export function sessionOf(caller: Principal): string {
+	// @ts-expect-error: a key has none
+	return caller.session_id;
 }
 
 const cluster = { status: "ok", timestamp: "", nodes: [], services: [], dependencies: [] } as const;

@@ -1,4 +1,5 @@
-import { pathParameters } from "../../../services/api/endpoint.ts";
+import type { Principal, Scope } from "../../../contracts/index.ts";
+import { assertInScope, endpoint, pathParameters } from "../../../services/api/endpoint.ts";
 import { ENDPOINTS } from "../../../services/api/endpoints.ts";
 
 test("no route is there twice", () => {
@@ -16,4 +17,67 @@ test("no parameter has two places to come from", () => {
 		const names = [...pathParameters(path), ...Object.keys(query), ...Object.values(headers)];
 		expect(new Set(names).size).toBe(names.length);
 	}
+});
+
+/** What API keys may do, route by route; nothing else is for them. */
+const FOR_KEYS = {
+	read: [
+		"GET /api/users/me",
+		"GET /api/users/:user_id",
+		"GET /api/events/subscriptions",
+		"GET /api/orders",
+		"GET /api/orders/:order_id",
+		"GET /api/orders/by-client-id/:client_order_id",
+		"GET /api/trading/orders/:order_id",
+		"GET /api/trading/balances",
+		"GET /api/trading/fills",
+		"GET /api/trading/ledger",
+		"GET /api/risk/limits",
+	],
+	trade: [
+		"POST /api/orders",
+		"DELETE /api/orders",
+		"POST /api/orders/validate",
+		"DELETE /api/orders/:order_id",
+		"PUT /api/orders/:order_id/status",
+		"POST /api/trading/orders",
+	],
+} as const;
+
+test.each(["read", "trade"] as const)("an API key with the scope %s may do exactly what is listed", (wanted) => {
+	const routes = ENDPOINTS.filter(({ scope }) => scope === wanted).map(({ method, path }) => `${method} ${path}`);
+	expect(routes.toSorted()).toEqual(FOR_KEYS[wanted].toSorted());
+});
+
+test("no API key manages who somebody is, or money", () => {
+	const managing = ENDPOINTS.filter(({ action }) => /^auth\.|^users\.update|\.(?:deposit|withdraw)$/.test(action));
+	expect(managing.length).toBeGreaterThan(10);
+	expect(managing.filter(({ scope }) => scope !== undefined)).toEqual([]);
+});
+
+test("the scope read is for what is got, and for nothing else", () => {
+	expect(ENDPOINTS.filter(({ scope, method }) => scope && (scope === "read") !== (method === "GET"))).toEqual([]);
+});
+
+const session = { user_id: "u", username: "ann", roles: ["trader"], session_id: "s" } as const;
+const withKey = (...scopes: Scope[]): Principal => ({
+	user_id: "u",
+	username: "ann",
+	roles: ["trader"],
+	key_id: "k",
+	scopes,
+});
+
+test.each([
+	["read", "read", null],
+	["trade", "trade", null],
+	["trade", "read", "The API key lacks the scope read"],
+	["read", "trade", "The API key lacks the scope trade"],
+	["read", undefined, "No API key may do this: log in"],
+] as const)("a key with the scope %s on a route for %s: %s", (has, scope, refusal) => {
+	const route = endpoint("GET", "/api/x", "users.me", scope ? { scope } : {});
+	const ask = () => assertInScope(route, withKey(has));
+	if (refusal === null) expect(ask).not.toThrow();
+	else expect(ask).toThrow(expect.objectContaining({ code: 403, type: "FORBIDDEN", message: refusal }));
+	expect(() => assertInScope(route, session)).not.toThrow();
 });

@@ -1,14 +1,16 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { RevokedSessions } from "../../../contracts/auth.ts";
+import type { Revocations } from "../../../contracts/auth.ts";
 import { revocations } from "../../../services/api/revocations.ts";
 
-function told(answers: (RevokedSessions | Error)[], rememberMs = 60_000) {
+type Answer = Partial<Revocations> & Pick<Revocations, "as_of">;
+
+function told(answers: (Answer | Error)[], rememberMs = 60_000) {
 	const asked: (string | null)[] = [];
 	const ended = revocations(async (since) => {
 		asked.push(since);
-		const answer = answers.shift() ?? { session_ids: [], as_of: "later" };
+		const answer = answers.shift() ?? { as_of: "later" };
 		if (answer instanceof Error) throw answer;
-		return answer;
+		return { session_ids: [], key_ids: [], ...answer };
 	}, rememberMs);
 	return { ended, asked };
 }
@@ -51,4 +53,26 @@ test("a session is forgotten once no access token of its can be alive", async ()
 	await delay(60);
 	await ended.update();
 	expect(ended.has("a")).toBe(false);
+});
+
+test("keys end like sessions", async () => {
+	const { ended } = told([{ session_ids: ["a"], key_ids: ["k"], as_of: "t1" }]);
+	await ended.update();
+	expect([ended.has("a"), ended.has("k"), ended.has("l")]).toEqual([true, true, false]);
+});
+
+test("what ends a second time is remembered from then on, and does not hold up the forgetting of others", async () => {
+	const { ended } = told(
+		[
+			{ key_ids: ["k", "l"], as_of: "t1" },
+			{ key_ids: ["k"], as_of: "t2" },
+		],
+		100,
+	);
+	await ended.update();
+	await delay(60);
+	await ended.update();
+	await delay(60);
+	await ended.update();
+	expect([ended.has("k"), ended.has("l")]).toEqual([true, false]);
 });

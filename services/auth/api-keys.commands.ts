@@ -1,0 +1,67 @@
+import { v7 as uuid } from "uuid";
+import type { NewApiKey } from "../../contracts/auth.ts";
+import { isAddressRange } from "../../lib/address-ranges.ts";
+import { callerOf, originOf } from "../../lib/caller.ts";
+import { refuse, refuseFields } from "../../lib/refuse.ts";
+import { shownKey } from "./api-keys.queries.ts";
+import * as store from "./api-keys.store.ts";
+import { type Auth, hintRevoked, type Request } from "./auth.commands.ts";
+import { lockUnsuspended } from "./auth.store.ts";
+import { newToken } from "./tokens.ts";
+
+/** One for each program that somebody runs, and then some. */
+const MAX_KEYS_PER_USER = 20;
+
+/** Makes an API key for the caller. */
+export async function createKey(auth: Auth, ctx: Request<"createApiKey">): Promise<NewApiKey> {
+	const { name, scopes, ip_allow = null } = ctx.params;
+	assertRanges(ip_allow ?? []);
+	const { user_id } = callerOf(ctx);
+	const key_id = uuid();
+	const { token: secret, hash: secret_hash } = newToken();
+	const row = await auth.db.transaction(async (tx) => {
+		if (!(await lockUnsuspended(tx, user_id))) throw refuse("USER_SUSPENDED");
+		if ((await store.countKeys(tx, user_id)) >= MAX_KEYS_PER_USER)
+			throw refuse("MAX_API_KEYS", "Delete a key before you make another", { limit: MAX_KEYS_PER_USER });
+		const made = await store.insertKey(tx, { key_id, user_id, secret_hash, name, scopes, ip_allow });
+		await auth.stage(tx, [
+			{
+				type: "auth.key_created",
+				aggregate_id: `api-key:${key_id}`,
+				aggregate_seq: 1,
+				data: { user_id, key_id, name, scopes, ip: ctx.meta.client?.ip ?? "" },
+				...originOf(ctx),
+			},
+		]);
+		return made;
+	});
+	const { last_used_at: _, ...key } = shownKey(row);
+	return { ...key, secret };
+}
+
+/** Deletes one of the caller's keys; somebody else's is as good as none. */
+export async function deleteKey(auth: Auth, ctx: Request<"deleteApiKey">): Promise<{ readonly revoked: true }> {
+	const { key_id } = ctx.params;
+	const { user_id } = callerOf(ctx);
+	await auth.db.transaction(async (tx) => {
+		if (!(await store.deleteKey(tx, user_id, key_id))) throw refuse("NOT_FOUND", "There is no such API key");
+		await auth.stage(tx, [
+			{
+				type: "auth.key_deleted",
+				aggregate_id: `api-key:${key_id}`,
+				aggregate_seq: 2,
+				data: { user_id, key_id },
+				...originOf(ctx),
+			},
+		]);
+		hintRevoked(auth, tx);
+	});
+	return { revoked: true };
+}
+
+function assertRanges(texts: readonly string[]): void {
+	const wrong = texts.flatMap((text, i) => (isAddressRange(text) ? [] : [i]));
+	if (wrong.length === 0) return;
+	const message = 'An address or a range in CIDR notation is needed, such as "192.0.2.1" or "2001:db8::/32"';
+	throw refuseFields(wrong.map((i) => ({ pointer: `/ip_allow/${i}`, code: "INVALID_FORMAT", message })));
+}
