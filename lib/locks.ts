@@ -13,10 +13,8 @@ export const LOCKS = {
 	signingKey: 7_031_006,
 	/** `events`: from the drawing of positions to the commit. */
 	history: 7_031_007,
-	/** `events`: one node at a time each sends to subscriptions, replays, and removes what is old. */
-	subscriptions: 7_031_008,
-	replays: 7_031_009,
-	retention: 7_031_010,
+	/** `events`: one node at a time sends to subscriptions, replays, and removes what is old. */
+	background: 7_031_008,
 	/** `events`: so that two at once cannot both be the last subscription allowed. */
-	subscribing: 7_031_011,
+	subscribing: 7_031_009,
 } as const;

@@ -8,6 +8,7 @@ import { consumer } from "../../mixins/consumer.mixin.ts";
 import { database } from "../../mixins/database.mixin.ts";
 import { outbox } from "../../mixins/outbox.mixin.ts";
 import { type Settings, settings } from "../../mixins/settings.mixin.ts";
+import { type Background, startBackground } from "./background.ts";
 import { backlogOfAll } from "./consumers.ts";
 import { type Dispatcher, openDispatcher } from "./dispatcher.ts";
 import { TYPE_PATTERN } from "./domain/subscription.ts";
@@ -16,7 +17,6 @@ import * as queries from "./events.queries.ts";
 import { record } from "./events.store.ts";
 import { runReplays } from "./replayer.ts";
 import { retain } from "./retention.ts";
-import { startWorker, type Worker } from "./worker.ts";
 
 const MAX_LIMIT = 500;
 const MAX_TYPES = 50;
@@ -33,7 +33,7 @@ const flag = { type: "boolean", optional: true } as const;
 
 interface Parts {
 	dispatcher: Dispatcher;
-	workers: readonly Worker[];
+	background: Background | null;
 }
 
 const events: TypedService<"events", {}, commands.EventBus & Settings & Parts> = {
@@ -174,20 +174,20 @@ const events: TypedService<"events", {}, commands.EventBus & Settings & Parts> =
 
 	created() {
 		this.dispatcher = openDispatcher(this);
-		this.workers = [];
+		this.background = null;
 	},
 
 	async started() {
 		const transport = joinBus(this.broker);
-		this.workers = [
-			startWorker(this, LOCKS.subscriptions, DISPATCH_EVERY_MS, () => this.dispatcher.round()),
-			startWorker(this, LOCKS.replays, REPLAY_EVERY_MS, (signal) => runReplays(this, signal)),
-			startWorker(this, LOCKS.retention, RETAIN_EVERY_MS, (signal) => retain(this, transport, signal)),
-		];
+		this.background = startBackground(this, LOCKS.background, [
+			{ everyMs: DISPATCH_EVERY_MS, run: () => this.dispatcher.round() },
+			{ everyMs: REPLAY_EVERY_MS, run: (signal) => runReplays(this, signal) },
+			{ everyMs: RETAIN_EVERY_MS, run: (signal) => retain(this, transport, signal) },
+		]);
 	},
 
 	async stopped() {
-		await Promise.all(this.workers.map((worker) => worker.stop()));
+		await this.background?.stop();
 		await this.dispatcher.idle();
 		await leaveBus(this.broker);
 	},

@@ -11,6 +11,9 @@ const START = path.join(import.meta.dirname, "../../cli/start.ts");
 const REPL = path.join(import.meta.dirname, "../../cli/repl.ts");
 const READY_MS = 30_000;
 
+// Several whole instances start and stop in one test.
+import.meta.jest.setTimeout(4 * READY_MS);
+
 /** A running `npm start`. */
 interface Instance {
 	readonly process: ChildProcess;
