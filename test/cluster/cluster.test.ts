@@ -7,6 +7,7 @@ import { createDatabase, type TestDatabase } from "../support/databases.ts";
 import { freePort } from "../support/free-port.ts";
 import { httpClient, join, logIn, type Member, type Reply, type Send } from "../support/http-client.ts";
 import { until } from "../support/until.ts";
+import { startReceiver } from "../support/webhook-receiver.ts";
 import { type Running, runCli, runCliToEnd } from "./processes.ts";
 
 /** Ten processes start on as few as two processors. */
@@ -29,7 +30,13 @@ beforeAll(async () => {
 	nats = await startNatsServer();
 	databases = await Promise.all(STATEFUL_SERVICES.map(() => createDatabase()));
 	const port = String(await freePort());
-	settings = { TRANSPORTER: nats.url, NAMESPACE: "cluster-test", PORT: port, LOG_LEVEL: "warn" };
+	settings = {
+		TRANSPORTER: nats.url,
+		NAMESPACE: "cluster-test",
+		PORT: port,
+		LOG_LEVEL: "warn",
+		WEBHOOK_PRIVATE_HOSTS: "127.0.0.1",
+	};
 	STATEFUL_SERVICES.forEach((service, i) => (settings[databaseVariable(service)] = databases[i]?.url ?? ""));
 	expect(await runCliToEnd("migrate", settings)).toMatchObject({ code: 0 });
 
@@ -89,6 +96,37 @@ test("the history shows the order from its creation to its execution, without a 
 	expect(events.map(({ aggregate_seq }) => aggregate_seq)).toEqual(events.map((_, i) => i + 1));
 });
 
+test("a subscriber added and removed while orders flow gets exactly the events recorded between", async () => {
+	const endpoint = await startReceiver();
+	const flow = async (count: number) => {
+		for (let i = 0; i < count; i++) await place(alice, { side: "buy", quantity: "0.0001", price: "10000" });
+	};
+	const created = async () => {
+		const { body } = await send("GET /api/events?type=orders.created&limit=500", { token: admin });
+		return body["items"] as { event_id: string }[];
+	};
+	const before = (await created()).length;
+	await flow(3);
+	await until(async () => (await created()).length === before + 3);
+	const body = { url: endpoint.url, types: ["orders.created"] };
+	const added = await send("POST /api/events/subscriptions", { token: alice.token, body });
+	expect(added).toMatchObject({ status: 201, body: { secret: expect.stringMatching(/^whsec_/) } });
+	await flow(5);
+	await until(async () => (await created()).length === before + 8);
+	const path = `/api/events/subscriptions/${String(added.body["subscription_id"])}`;
+	expect(await send(`DELETE ${path}`, { token: alice.token })).toMatchObject({ status: 200 });
+	await flow(3);
+	await until(async () => (await created()).length === before + 11);
+	await until(async () => {
+		const { items } = (await send("GET /api/events/subscriptions", { token: alice.token })).body;
+		return (items as unknown[]).length === 0;
+	});
+	await endpoint.stop();
+	const received = endpoint.received.flatMap((message) => (JSON.parse(message.body) as { events: [] }).events);
+	const expected = (await created()).slice(before + 3, before + 8).map(({ event_id }) => event_id);
+	expect(received.map(({ event_id }) => event_id)).toEqual(expected);
+});
+
 test("a refusal keeps its status, code and data on its way over two nodes", async () => {
 	const poor = await place(alice, { side: "buy", quantity: "1", price: "50000" });
 	expect(poor).toMatchObject({ status: 403, body: { code: "INSUFFICIENT_FUNDS" } });
@@ -125,8 +163,8 @@ test("a service that was killed answers 503 with Retry-After, and serves again o
 	expect((await send("GET /health/ready")).status).toBe(503);
 
 	startNode("orders");
-	await until(() => answers("GET /api/orders", 200), FAILOVER_MS).catch(withLogs);
-	await until(() => answers("GET /health/ready", 200), FAILOVER_MS);
+	await until(() => answers("GET /api/orders", 200), START_MS).catch(withLogs);
+	await until(() => answers("GET /health/ready", 200), START_MS);
 	expect(await place(alice, { side: "buy", quantity: "0.001", price: "1000" })).toMatchObject({
 		status: 201,
 		body: { status: "open" },
@@ -139,7 +177,7 @@ test("a service that is asked to stop is missed at once", async () => {
 	expect(status).toBe(503);
 	expect(headers.has("Retry-After")).toBe(true);
 	startNode("data");
-	await until(() => answers("GET /api/data/instruments", 200), FAILOVER_MS);
+	await until(() => answers("GET /api/data/instruments", 200), START_MS);
 });
 
 test("a misspelt service does not start as an empty node", async () => {
