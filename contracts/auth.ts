@@ -67,7 +67,17 @@ export interface SessionRevoked {
 	readonly reason: "logout" | "revoked" | "reuse" | "suspended" | "replaced";
 }
 
+/** `username` as it was given, at most 64 characters of it; `user_id` is null when nobody has that name. */
+export interface LoginFailed {
+	readonly user_id: string | null;
+	readonly username: string;
+	readonly ip: string;
+	readonly user_agent: string;
+	readonly reason: "INVALID_CREDENTIALS" | "USER_SUSPENDED";
+}
+
 export interface AuthEvents {
 	"auth.logged_in": LoggedIn;
+	"auth.login_failed": LoginFailed;
 	"auth.session_revoked": SessionRevoked;
 }

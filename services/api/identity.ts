@@ -1,9 +1,10 @@
+import type { IncomingHttpHeaders } from "node:http";
 import type { ServiceBroker } from "moleculer";
 import type { Principal } from "../../contracts/common.ts";
 import { ACCESS_TOKEN } from "../../lib/access-token.ts";
 import { refuse } from "../../lib/refuse.ts";
 import { call } from "../../lib/service.ts";
-import { IDENTITY_CALL_MS, REVOCATION_POLL_MS } from "./limits.ts";
+import { GATEWAY_CALL_MS, REVOCATION_POLL_MS } from "./limits.ts";
 import { revocations } from "./revocations.ts";
 import { tokenVerifier } from "./tokens.ts";
 
@@ -17,9 +18,14 @@ export interface Identity {
 	stop(): void;
 }
 
+/** Whether a request shows anything that should tell who sent it. */
+export function showsCredential({ authorization }: IncomingHttpHeaders): boolean {
+	return authorization !== undefined;
+}
+
 /** Tells users by the access tokens that `auth` signed, and keeps up with the sessions that it ended. */
 export function openIdentity(broker: ServiceBroker): Identity {
-	const options = { timeout: IDENTITY_CALL_MS };
+	const options = { timeout: GATEWAY_CALL_MS };
 	const verify = tokenVerifier(() => call(broker, "auth.jwks", undefined, options));
 	const ended = revocations(
 		(since) => call(broker, "auth.revokedSessions", { since }, options),
@@ -36,7 +42,10 @@ export function openIdentity(broker: ServiceBroker): Identity {
 			const token = authorization === undefined ? undefined : BEARER.exec(authorization)?.[1];
 			if (!token) throw refuse("UNAUTHENTICATED", "An access token is needed: Authorization: Bearer <token>");
 			const principal = await verify(token);
-			if (await ended.has(principal.session_id)) throw refuse("SESSION_REVOKED", "The session has ended");
+			if (await ended.has(principal.session_id)) {
+				const { user_id } = principal;
+				throw refuse("SESSION_REVOKED", "The session has ended", { user_id });
+			}
 			return principal;
 		},
 	};

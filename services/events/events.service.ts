@@ -15,7 +15,7 @@ const events: TypedService<"events", {}, Database & Consumer> = {
 
 	actions: {
 		query: {
-			auth: "admin",
+			auth: "auditor",
 			params: {
 				$$strict: true,
 				after: text,
