@@ -119,9 +119,19 @@ export interface ApiKeyDeleted {
 	readonly key_id: string;
 }
 
+/** `username` as it was given, at most 64 characters of it; `user_id` is null when nobody has that name. */
+export interface LoginFailed {
+	readonly user_id: string | null;
+	readonly username: string;
+	readonly ip: string;
+	readonly user_agent: string;
+	readonly reason: "INVALID_CREDENTIALS" | "USER_SUSPENDED";
+}
+
 export interface AuthEvents {
 	"auth.key_created": ApiKeyCreated;
 	"auth.key_deleted": ApiKeyDeleted;
 	"auth.logged_in": LoggedIn;
+	"auth.login_failed": LoginFailed;
 	"auth.session_revoked": SessionRevoked;
 }

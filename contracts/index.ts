@@ -1,3 +1,4 @@
+import type { AuditApi, AuditEvents } from "./audit.ts";
 import type { AuthApi, AuthEvents } from "./auth.ts";
 import type { ConfigApi, ConfigEvents } from "./config.ts";
 import type { DataApi, DataEvents } from "./data.ts";
@@ -12,6 +13,7 @@ export type * from "./common.ts";
 
 /** Every callable service of the cluster, by its Moleculer name. */
 export interface Services {
+	audit: AuditApi;
 	auth: AuthApi;
 	config: ConfigApi;
 	data: DataApi;
@@ -25,7 +27,8 @@ export interface Services {
 
 /** Every event on the bus, by its type. */
 export interface Events
-	extends AuthEvents,
+	extends AuditEvents,
+		AuthEvents,
 		ConfigEvents,
 		DataEvents,
 		EventsEvents,

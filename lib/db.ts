@@ -42,6 +42,8 @@ interface DbOptions {
 	/** Shown by `pg_stat_activity`. */
 	readonly applicationName: string;
 	readonly poolSize: number;
+	/** What every connection of the pool acts as, from its start; the user of the URL must be a member of it. */
+	readonly role?: string;
 }
 
 const STATEMENT_TIMEOUT_MS = 15_000;
@@ -54,6 +56,9 @@ const ACQUIRE_TIMEOUT_MS = 3_000;
 /** serialization_failure, deadlock_detected, lock_not_available: the transaction did nothing and may be run again. */
 const RETRIED_STATES: ReadonlySet<string> = new Set(["40001", "40P01", "55P03"]);
 const MAX_ATTEMPTS = 5;
+
+/** Why a connection may be refused for good: its role is not there, or the user is no member of it. */
+const WRONG_ROLE: ReadonlySet<string> = new Set(["22023", "42501"]);
 
 /** SQLSTATEs that mean the server cannot serve now: connection (08), resources (53), shut down or starting (57P). */
 const UNAVAILABLE = /^(?:08|53|57P)/;
@@ -79,6 +84,7 @@ export function openDb(url: string, options: DbOptions): Db {
 			idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
 			connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
 			keepAlive: true,
+			...(options.role && { options: `-c role=${options.role}` }),
 		},
 	});
 
@@ -148,7 +154,8 @@ function asUnavailable(error: unknown): unknown {
 }
 
 function isUnavailable(error: unknown): boolean {
-	if (error instanceof ConnectionError || error instanceof ConnectionAcquireTimeoutError) return true;
+	if (error instanceof ConnectionAcquireTimeoutError) return true;
+	if (error instanceof ConnectionError) return !WRONG_ROLE.has(sqlStateOf(error) ?? "");
 	const driver = driverError(error);
 	return driver !== undefined && (isConnectionError(driver) || UNAVAILABLE.test(driver.code ?? ""));
 }

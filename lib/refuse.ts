@@ -70,6 +70,14 @@ export function refuse(code: RefusalCode, message?: string, data: RefusalData = 
 		: new Errors.MoleculerClientError(text, status, code, data);
 }
 
+/**
+ * 404 for what is not there, and for what is somebody else's: `foreign` is then the id of its aggregate, which the
+ * audit keeps and no client gets to see.
+ */
+export function refuseNotFound(message: string, foreign: string | null = null): Errors.MoleculerError {
+	return refuse("NOT_FOUND", message, foreign === null ? {} : { foreign });
+}
+
 /** 422 with what is wrong with each field. */
 export function refuseFields(errors: readonly FieldError[]): Errors.MoleculerError {
 	const unknownOnly = errors.every((error) => error.code === "UNKNOWN_FIELD");

@@ -13,9 +13,9 @@ import type { Tx } from "./db.ts";
 
 /**
  * Who may call an action: `public` anybody, `user` whoever is logged in or shows an API key, `admin` a user with that
- * role, `internal` other services and joined nodes, never the gateway.
+ * role, `auditor` one with that role or an admin, `internal` other services and joined nodes, never the gateway.
  */
-export type Access = "public" | "user" | "admin" | "internal";
+export type Access = "public" | "user" | "admin" | "auditor" | "internal";
 
 type ServiceName = keyof Services;
 type Params<F> = F extends (params: infer P) => unknown ? P : never;

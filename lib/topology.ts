@@ -1,11 +1,21 @@
 /** Every service with a database of its own: `<name>_db`, reached by `<NAME>_DATABASE_URL`. */
-export const STATEFUL_SERVICES = ["auth", "config", "data", "events", "orders", "risk", "trading", "users"] as const;
+export const STATEFUL_SERVICES = [
+	"audit",
+	"auth",
+	"config",
+	"data",
+	"events",
+	"orders",
+	"risk",
+	"trading",
+	"users",
+] as const;
 
 /** The services that take events in. */
-export const CONSUMERS = ["auth", "data", "events", "orders", "risk"] as const;
+export const CONSUMERS = ["audit", "auth", "data", "events", "orders", "risk"] as const;
 
 /** The services that tell events. */
-export const TELLERS = ["auth", "config", "data", "events", "orders", "risk", "trading", "users"] as const;
+export const TELLERS = ["audit", "auth", "config", "data", "events", "orders", "risk", "trading", "users"] as const;
 
 /** Every service of the cluster: the folders under `services/`, the values of `SERVICES`, what readiness waits for. */
 export const SERVICE_NAMES = ["api", "health", ...STATEFUL_SERVICES] as const;

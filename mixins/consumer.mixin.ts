@@ -20,13 +20,20 @@ interface Vars {
 interface Options {
 	/** The service's own table with an `event_id` for each event it has handled: then it keeps no inbox besides. */
 	readonly recordedIn?: string;
+	/** Types under `*` that it does not handle after all. */
+	readonly except?: readonly string[];
 }
 
 type Handlers = Readonly<Record<string, (tx: Tx, events: readonly Envelope[]) => Promise<void>>>;
 type Consuming = Service & Vars;
 
 /** Feeds the handlers under `consumes` of the service `name` from the event bus. Needs `database(name)`. */
-export function consumer(name: string, { recordedIn }: Options = {}) {
+export function consumer(name: string, { recordedIn, except = [] }: Options = {}) {
+	const handles = (service: Service, type: string) => {
+		const handlers = handlersOf(service);
+		return (type in handlers || "*" in handlers) && !except.includes(type);
+	};
+
 	return mixin<{}, Vars>({
 		methods: {},
 		actions: internalActions<InboxApi, Consuming>("inbox", {
@@ -36,13 +43,13 @@ export function consumer(name: string, { recordedIn }: Options = {}) {
 			redrive: ({ db }, { event_id }) => redrive(db, event_id),
 			discard: ({ db }, { event_id }) => discard(db, event_id),
 			async take(service, { events, again }) {
-				const wanted = events.filter((event) => handles(service, event.type));
+				const wanted = events.filter(({ type }) => handles(service, type));
 				if (wanted.length > 0) await running(service).take(wanted, again);
 				return wanted.length;
 			},
 			async unhandled(service, { events }) {
-				const wanted = events.filter((event) => handles(service, event.type)).map((event) => event.event_id);
-				return wanted.length > 0 ? unhandledOf(service.db, recordedIn ?? "inbox", wanted) : [];
+				const ids = events.filter(({ type }) => handles(service, type)).map(({ event_id }) => event_id);
+				return ids.length > 0 ? unhandledOf(service.db, recordedIn ?? "inbox", ids) : [];
 			},
 			async forget({ db }, { event_ids }) {
 				if (!recordedIn) await forgetTakenOver(db, event_ids);
@@ -104,9 +111,4 @@ function running({ consumption }: Consuming): Consumer {
 
 function handlersOf(service: Service): Handlers {
 	return (service.schema as unknown as { readonly consumes: Handlers }).consumes;
-}
-
-function handles(service: Service, type: string): boolean {
-	const handlers = handlersOf(service);
-	return type in handlers || "*" in handlers;
 }

@@ -14,8 +14,13 @@ export const DATABASE_CHECK = "checkDatabase";
 
 const SERVICES_FOLDER = path.join(import.meta.dirname, "..", "services");
 
+interface Options {
+	/** The role that the service's statements run under, where they may do less than the tables' owner. */
+	readonly role?: string;
+}
+
 /** Gives the service `name` the pool on its own database, and refuses to start on one that lacks a migration. */
-export function database(name: string) {
+export function database(name: string, options: Options = {}) {
 	return mixin<{}, { db: Db }>({
 		methods: {},
 		actions: {
@@ -31,6 +36,7 @@ export function database(name: string) {
 			this.db = openDb(databaseUrl(name), {
 				applicationName: `${name}@${this.broker.nodeID}`,
 				poolSize: databasePoolSize,
+				...options,
 			});
 		},
 		async started() {

@@ -18,7 +18,7 @@ interface Source {
 	readonly code: string;
 }
 
-const SOURCES: readonly Source[] = globSync("{cli,contracts,lib,middlewares,mixins,services,test}/**/*.ts", {
+const SOURCES: readonly Source[] = globSync("{bench,cli,contracts,lib,middlewares,mixins,services,test}/**/*.ts", {
 	cwd: ROOT,
 })
 	.concat("moleculer.config.ts")
@@ -40,6 +40,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 	mixins: ["mixins", "lib", "kernel", "contracts", "package"],
 	services: ["services", "domain", "mixins", "lib", "kernel", "contracts", "package"],
 	"moleculer.config.ts": ["middlewares", "lib", "kernel", "contracts", "package"],
+	bench: ["bench", "cli", "services", "lib", "kernel", "contracts", "package"],
 	cli: [
 		"cli",
 		"moleculer.config.ts",
@@ -216,7 +217,7 @@ describe.each(MODULES)("service %s", (name) => {
 		const migrations = globSync(`${folder}/migrations/*`, { cwd: ROOT });
 		expect(migrations.length > 0).toBe(isStateful(name));
 		for (const file of migrations) expect(path.basename(file)).toMatch(/^\d{4}-[a-z0-9-]+\.ts$/);
-		expect(sourceOf(`${folder}/${name}.service.ts`).text.includes(`database("${name}")`)).toBe(isStateful(name));
+		expect(sourceOf(`${folder}/${name}.service.ts`).text.includes(`database("${name}"`)).toBe(isStateful(name));
 	});
 });
 

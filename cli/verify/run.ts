@@ -1,15 +1,19 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { outboxBacklog } from "../../lib/event-bus/outbox.ts";
 import type { StatefulService } from "../../lib/topology.ts";
+import { AUDIT_INVARIANTS } from "./audit.ts";
 import { type AllDatabases, closeDatabases, openDatabases, servicesWith } from "./databases.ts";
 import { EVENT_INVARIANTS } from "./events.ts";
 import type { Invariant } from "./invariant.ts";
 import { LEDGER_INVARIANTS } from "./ledger.ts";
 import { ORDER_INVARIANTS } from "./orders.ts";
 
-const INVARIANTS: readonly Invariant[] = [...LEDGER_INVARIANTS, ...ORDER_INVARIANTS, ...EVENT_INVARIANTS].toSorted(
-	(a, b) => Number(a.id.slice(1)) - Number(b.id.slice(1)),
-);
+const INVARIANTS: readonly Invariant[] = [
+	...LEDGER_INVARIANTS,
+	...ORDER_INVARIANTS,
+	...EVENT_INVARIANTS,
+	...AUDIT_INVARIANTS,
+].toSorted((a, b) => Number(a.id.slice(1)) - Number(b.id.slice(1)));
 
 /** How long the state is given to get over a fault before it is looked at: orders left pending, events left waiting. */
 const SETTLE_LIMIT_MS = 30_000;

@@ -1,4 +1,6 @@
+import { Readable } from "node:stream";
 import type { Context } from "moleculer";
+import type { ExportPage, Verification } from "../../contracts/audit.ts";
 import type { Meta } from "../../contracts/index.ts";
 import type { Order, Placement } from "../../contracts/orders.ts";
 import type { Fill, Transfer } from "../../contracts/trading.ts";
@@ -44,6 +46,37 @@ export function transferred({
 	readonly replayed: boolean;
 }): Answer {
 	return { headers: replayedHeader(replayed), body: transfer };
+}
+
+/** A verification: 202 while it runs, to be asked for again. */
+export function verification(body: Verification): Answer {
+	return body.status === "running" ? { status: 202, body } : { body };
+}
+
+/** An export as a file. Its pages are asked for as the client takes them, and no more once it has left. */
+export function exported(
+	first: ExportPage,
+	{ broker, requestID, meta: { user, client } }: Context<unknown, Meta>,
+	params: Readonly<Record<string, unknown>>,
+): Answer {
+	// Without the request's deadline: each page has a time of its own.
+	const options = { meta: { user, client }, ...(requestID && { requestID }) };
+	async function* pages() {
+		let page = first;
+		yield page.text;
+		while (page.next_cursor !== null) {
+			page = await call(broker, "audit.export", { ...params, cursor: page.next_cursor }, options);
+			yield page.text;
+		}
+	}
+	const csv = params["format"] === "csv";
+	return {
+		headers: {
+			"Content-Type": csv ? "text/csv; charset=utf-8; header=present" : "application/x-ndjson; charset=utf-8",
+			"Content-Disposition": `attachment; filename="audit.${csv ? "csv" : "ndjson"}"`,
+		},
+		body: Readable.from(pages()),
+	};
 }
 
 /** Public keys change rarely, and everybody may keep them for a while. */

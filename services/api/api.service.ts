@@ -1,15 +1,20 @@
+import type { ServerResponse } from "node:http";
 import type { Context, ServiceSchema, ServiceSettingSchema } from "moleculer";
 import ApiGateway from "moleculer-web";
 import type { Meta } from "../../contracts/index.ts";
 import { REVOKED } from "../../lib/access-token.ts";
 import { env } from "../../lib/env.ts";
+import { call } from "../../lib/service.ts";
 import { closeServer } from "./close-server.ts";
+import { openDenialQueue } from "./denial-queue.ts";
 import { assertInScope } from "./endpoint.ts";
 import { ENDPOINTS } from "./endpoints.ts";
 import { beginRequest, type Gateway, gatewayMethods, type Request } from "./gateway.ts";
 import { healthRoutes } from "./health.ts";
 import { openIdentity } from "./identity.ts";
+import { GATEWAY_CALL_MS, MAX_STREAMS } from "./limits.ts";
 import { parametersOf } from "./request.ts";
+import { streamSlots } from "./stream-slots.ts";
 
 const route = {
 	path: "/",
@@ -25,7 +30,13 @@ const route = {
 	bodyParsers: false,
 	logging: false,
 
-	async onBeforeCall(this: Gateway, ctx: Context<unknown, Meta>, _route: unknown, request: Request) {
+	async onBeforeCall(
+		this: Gateway,
+		ctx: Context<unknown, Meta>,
+		_route: unknown,
+		request: Request,
+		response: ServerResponse,
+	) {
 		const endpoint = request.$alias?.endpoint;
 		if (!endpoint) return;
 		if (request.$action.auth !== "public") {
@@ -33,12 +44,13 @@ const route = {
 			assertInScope(endpoint, user);
 			Object.assign(ctx.meta, { user });
 		}
+		if (endpoint.streams) this.streams.take(response);
 		request.$params = await parametersOf(endpoint, request, request.$params.params, request.query);
 	},
 
 	async onAfterCall(ctx: Context<unknown, Meta>, _route: unknown, request: Request, _response: unknown, result: never) {
 		const endpoint = request.$alias?.endpoint;
-		const answer = endpoint?.answer ? await endpoint.answer(result, ctx) : { body: result };
+		const answer = endpoint?.answer ? await endpoint.answer(result, ctx, request.$params) : { body: result };
 		return { status: endpoint?.status ?? 200, ...answer };
 	},
 };
@@ -62,7 +74,8 @@ const api: ServiceSchema<ServiceSettingSchema & Record<string, unknown>, unknown
 	methods: {
 		...gatewayMethods,
 		drain(this: Gateway) {
-			this.closing ??= closeServer(this.server);
+			// What is refused until the end is to be recorded as well.
+			this.closing ??= closeServer(this.server).then(() => this.denials.drain());
 			return this.closing;
 		},
 	},
@@ -77,6 +90,11 @@ const api: ServiceSchema<ServiceSettingSchema & Record<string, unknown>, unknown
 		Object.assign(this.settings, { port, ip: host });
 		this.origins = new Set(corsOrigins);
 		this.identity = openIdentity(this.broker);
+		this.streams = streamSlots(MAX_STREAMS);
+		this.denials = openDenialQueue({
+			send: (records) => call(this.broker, "audit.record", { records }, { timeout: GATEWAY_CALL_MS }),
+			logger: this.logger,
+		});
 	},
 
 	async stopped() {

@@ -10,6 +10,7 @@ export interface Answer {
 	/** Where it is not the endpoint's own. */
 	readonly status?: number;
 	readonly headers?: Readonly<Record<string, string>>;
+	/** Sent as JSON, or as it comes when it is a stream of text. */
 	readonly body: unknown;
 }
 
@@ -34,7 +35,13 @@ export interface Endpoint<N extends ActionName = ActionName> {
 	/** The code for a body over the limit. */
 	readonly oversized?: RefusalCode;
 	/** Makes the answer, where it is not simply the result. */
-	readonly answer?: (result: Result<N>, ctx: Context<unknown, Meta>) => Answer | Promise<Answer>;
+	readonly answer?: (
+		result: Result<N>,
+		ctx: Context<unknown, Meta>,
+		params: Readonly<Record<string, unknown>>,
+	) => Answer | Promise<Answer>;
+	/** Whether the answer's body is a stream, of which there are only so many at a time. */
+	readonly streams?: true;
 }
 
 /** An endpoint whose `answer` takes what the action gives. */

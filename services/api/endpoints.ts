@@ -81,6 +81,16 @@ const DATA = [
 	endpoint("GET", "/api/data/:symbol/trades", "data.trades", { query: page }),
 ];
 
+const auditFilter = {
+	user_id: "text",
+	action: "text",
+	object: "text",
+	result: "text",
+	request_id: "text",
+	since: "text",
+	until: "text",
+} as const;
+
 const EVENTS = [
 	endpoint("GET", "/api/events", "events.query", {
 		query: {
@@ -113,6 +123,13 @@ const OPERATIONS = [
 	endpoint("GET", "/api/config/:key", "config.get"),
 	endpoint("PUT", "/api/config/:key", "config.set", { body: true }),
 	endpoint("GET", "/api/config/:key/history", "config.history", { answer: answers.wholeList }),
+	endpoint("GET", "/api/audit", "audit.query", { query: { ...page, ...auditFilter } }),
+	endpoint("GET", "/api/audit/verify", "audit.verify", { answer: answers.verification }),
+	endpoint("GET", "/api/audit/export", "audit.export", {
+		query: { ...auditFilter, format: "text" },
+		answer: answers.exported,
+		streams: true,
+	}),
 	endpoint("GET", "/api/health", "health.cluster"),
 ];
 

@@ -1,14 +1,18 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { Readable } from "node:stream";
 import type { CallingOptions, Service } from "moleculer";
 import type { Alias, IncomingRequest } from "moleculer-web";
 import type { Meta } from "../../contracts/index.ts";
 import { refuse } from "../../lib/refuse.ts";
+import type { DenialQueue } from "./denial-queue.ts";
+import { denialOf } from "./denials.ts";
 import { type Endpoint, pathParameters } from "./endpoint.ts";
-import { type OutgoingAnswer, sendJson, sendOptions, setCorsHeaders, setHeaders } from "./http.ts";
+import { type OutgoingAnswer, sendJson, sendOptions, sendStream, setCorsHeaders, setHeaders } from "./http.ts";
 import type { Identity } from "./identity.ts";
 import * as limits from "./limits.ts";
 import { problemBody, problemHeaders, problemOf } from "./problem.ts";
 import { requestIdOf } from "./request.ts";
+import type { StreamSlots } from "./stream-slots.ts";
 
 /** moleculer-web's service with what ours adds to it. */
 export interface Gateway extends Service {
@@ -16,6 +20,8 @@ export interface Gateway extends Service {
 	readonly httpHandler: (request: IncomingMessage, response: ServerResponse) => void;
 	server: Server;
 	identity: Identity;
+	denials: DenialQueue;
+	streams: StreamSlots;
 	origins: ReadonlySet<string>;
 	/** Set while the gateway stops; resolves when it has. */
 	closing: Promise<void> | undefined;
@@ -90,7 +96,9 @@ export const gatewayMethods = {
 	},
 
 	sendResponse(request: Request, response: ServerResponse, answer: OutgoingAnswer) {
-		sendJson(request, response, answer);
+		const { body } = answer;
+		if (body instanceof Readable) sendStream(request, response, answer, body);
+		else sendJson(request, response, answer);
 	},
 
 	send404(this: Gateway, request: Request, response: ServerResponse) {
@@ -101,6 +109,8 @@ export const gatewayMethods = {
 	},
 
 	errorHandler(this: Gateway, request: Request, response: ServerResponse, error: unknown) {
+		const denial = denialOf(error, request);
+		if (denial) this.denials.add(denial);
 		this.sendProblem(request, response, error);
 	},
 

@@ -1,4 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { pipeline, type Readable } from "node:stream";
+import { STREAM_STALL_MS } from "./limits.ts";
 
 /** Every answer is data, for whoever asked alone: nothing to keep, to show in a frame, to run or to guess at. */
 const HEADERS: readonly (readonly [string, string])[] = [
@@ -62,4 +64,24 @@ export function sendJson(
 		"Content-Length": Buffer.byteLength(text),
 	});
 	response.end(request.method === "HEAD" ? undefined : text);
+}
+
+/**
+ * Sends the text of `body` as fast as the client takes it. When it fails, or the client stalls or leaves, both are
+ * ended: the client then knows that it has not got all.
+ */
+export function sendStream(
+	request: IncomingMessage,
+	response: ServerResponse,
+	{ status, headers }: OutgoingAnswer,
+	body: Readable,
+): void {
+	if (response.headersSent || response.destroyed) return void body.destroy();
+	response.writeHead(status, { ...headers });
+	if (request.method === "HEAD") {
+		body.destroy();
+		return void response.end();
+	}
+	response.setTimeout(STREAM_STALL_MS, () => response.destroy());
+	pipeline(body, response, () => {});
 }

@@ -5,10 +5,12 @@ import { ACCESS_TOKEN } from "../../lib/access-token.ts";
 import { refuse } from "../../lib/refuse.ts";
 import { call } from "../../lib/service.ts";
 import { apiKeyIn, apiKeyVerifier } from "./api-keys.ts";
-import { API_KEY_REFRESH_MS, IDENTITY_CALL_MS, REVOCATION_POLL_MS } from "./limits.ts";
+import { API_KEY_REFRESH_MS, GATEWAY_CALL_MS, REVOCATION_POLL_MS } from "./limits.ts";
 import { revocations } from "./revocations.ts";
 import { tokenVerifier } from "./tokens.ts";
 
+/** The headers by which a request tells who sends it. */
+const CREDENTIALS = ["authorization", "x-api-key", "x-api-secret"] as const;
 const BEARER = /^Bearer +([\w.-]+) *$/i;
 
 /** How long anything may be taken for good without asking `auth`, and therefore how long what ended is remembered. */
@@ -22,9 +24,14 @@ export interface Identity {
 	stop(): void;
 }
 
+/** Whether a request shows anything that should tell who sent it. */
+export function showsCredential(headers: IncomingHttpHeaders): boolean {
+	return CREDENTIALS.some((name) => headers[name] !== undefined);
+}
+
 /** Tells users by access tokens and API keys, and keeps up with the sessions and keys that `auth` ended. */
 export function openIdentity(broker: ServiceBroker): Identity {
-	const options = { timeout: IDENTITY_CALL_MS };
+	const options = { timeout: GATEWAY_CALL_MS };
 	const ended = revocations((since) => call(broker, "auth.revocations", { since }, options), REMEMBER_MS);
 	const verifyToken = tokenVerifier(() => call(broker, "auth.jwks", undefined, options));
 	const verifyApiKey = apiKeyVerifier({
@@ -45,7 +52,10 @@ export function openIdentity(broker: ServiceBroker): Identity {
 				"An access token is needed (Authorization: Bearer <token>), or an API key (X-Api-Key and X-Api-Secret)",
 			);
 		const principal = await verifyToken(token);
-		if (await ended.has(principal.session_id)) throw refuse("SESSION_REVOKED", "The session has ended");
+		if (await ended.has(principal.session_id)) {
+			const { user_id } = principal;
+			throw refuse("SESSION_REVOKED", "The session has ended", { user_id });
+		}
 		return principal;
 	}
 

@@ -46,6 +46,22 @@ export const KEYS_MIN_INTERVAL_MS = 10_000;
 export const REVOCATION_POLL_MS = 2_000;
 
 /** What the gateway's own calls may take. */
-export const IDENTITY_CALL_MS = 2_000;
+export const GATEWAY_CALL_MS = 2_000;
 
 export const MAX_USER_AGENT_LENGTH = 256;
+
+/** Denials that wait to be recorded in the audit: some 5 MB of memory. */
+export const MAX_WAITING_DENIALS = 10_000;
+
+/** How soon the audit is tried again while it is away, and how long at most when the gateway stops. */
+export const DENIALS_RETRY_MS = 500;
+export const DENIALS_DRAIN_MS = 2_000;
+
+/** The longest part of an address that is recorded. */
+export const MAX_NOTED_PATH_LENGTH = 200;
+
+/** Answers that are streamed at the same time; each reads as fast as its client does. */
+export const MAX_STREAMS = 4;
+
+/** A client that takes nothing of a stream for so long is cut off. */
+export const STREAM_STALL_MS = 30_000;

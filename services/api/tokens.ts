@@ -39,7 +39,7 @@ export function tokenVerifier(fetchKeys: () => Promise<JsonWebKeySet>): VerifyTo
 		const entry = known ?? (await verify(token, keyOf));
 		if (entry.expiresAtMs <= Date.now()) {
 			verified.delete(id);
-			throw refuse("TOKEN_EXPIRED", "The access token has expired");
+			throw expired(entry.principal.user_id);
 		}
 		if (!known) verified.set(id, entry);
 		return entry.principal;
@@ -51,10 +51,15 @@ async function verify(token: string, keyOf: JWTVerifyGetKey): Promise<Verified> 
 		const { payload } = await jwtVerify(token, keyOf, CLAIMS);
 		return { principal: principalOf(payload), expiresAtMs: (payload.exp as number) * 1000 };
 	} catch (error) {
-		if (error instanceof errors.JWTExpired) throw refuse("TOKEN_EXPIRED", "The access token has expired");
+		if (error instanceof errors.JWTExpired) throw expired(error.payload.sub);
 		if (error instanceof errors.JOSEError) throw refuse("UNAUTHENTICATED", "The access token is not valid");
 		throw error;
 	}
+}
+
+/** For the audit it tells whose token it was. */
+function expired(user_id: string | undefined) {
+	return refuse("TOKEN_EXPIRED", "The access token has expired", { user_id });
 }
 
 /** Frozen, since all requests with the token share it. */

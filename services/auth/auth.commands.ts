@@ -1,14 +1,14 @@
 import type { Context, ServiceBroker } from "moleculer";
 import { Errors } from "moleculer";
 import { v7 as uuid } from "uuid";
-import type { AuthApi, SessionRevoked, Tokens } from "../../contracts/auth.ts";
+import type { AuthApi, LoginFailed, SessionRevoked, Tokens } from "../../contracts/auth.ts";
 import type { Envelope } from "../../contracts/events.ts";
 import type { Meta, Role } from "../../contracts/index.ts";
 import type { User } from "../../contracts/users.ts";
 import { ACCESS_TOKEN, REVOKED } from "../../lib/access-token.ts";
 import { callerOf, type Origin, originOf } from "../../lib/caller.ts";
 import type { Tx } from "../../lib/db.ts";
-import { isRefusal, refuse } from "../../lib/refuse.ts";
+import { isRefusal, refuse, refuseNotFound } from "../../lib/refuse.ts";
 import { call } from "../../lib/service.ts";
 import { hashOf } from "../../lib/token-hash.ts";
 import type { Database } from "../../mixins/database.mixin.ts";
@@ -25,6 +25,12 @@ export type Request<A extends keyof AuthApi> = Context<Parameters<AuthApi[A]>[0]
 
 /** More than anybody has devices; beyond it the one that was unused the longest ends. */
 const MAX_SESSIONS_PER_USER = 50;
+
+/** Why a login fails that was tried in earnest. */
+const FAILURES: readonly LoginFailed["reason"][] = ["INVALID_CREDENTIALS", "USER_SUSPENDED"];
+
+/** The longest name of a user has 32. */
+const MAX_TOLD_NAME_LENGTH = 64;
 
 /** A user id that nobody has, for a query that takes as long as one that finds somebody. */
 const NOBODY = "00000000-0000-0000-0000-000000000000";
@@ -53,11 +59,40 @@ export async function register(auth: Auth, ctx: Request<"register">, roles: read
 export async function login(auth: Auth, ctx: Request<"login">): Promise<Tokens> {
 	const { username, password } = ctx.params;
 	const user = await call(ctx, "users.resolve", { username });
-	const credential = await store.findCredential(auth.db, user?.user_id ?? NOBODY);
-	const matches = await auth.passwords.verify(credential?.password_hash ?? null, password);
-	if (!matches || !user) throw refuse("INVALID_CREDENTIALS", "Username or password is wrong");
-	if (user.status === "suspended") throw refuse("USER_SUSPENDED");
-	return openSession(auth, ctx, user);
+	try {
+		const credential = await store.findCredential(auth.db, user?.user_id ?? NOBODY);
+		const matches = await auth.passwords.verify(credential?.password_hash ?? null, password);
+		if (!matches || !user) throw refuse("INVALID_CREDENTIALS", "Username or password is wrong");
+		if (user.status === "suspended") throw refuse("USER_SUSPENDED");
+		return await openSession(auth, ctx, user);
+	} catch (error) {
+		for (const reason of FAILURES) if (isRefusal(error, reason)) await tellFailure(auth, ctx, user, reason);
+		throw error;
+	}
+}
+
+/** Tells of a failed login, by an event before the answer: nobody can try passwords unseen. */
+async function tellFailure(
+	auth: Auth,
+	ctx: Request<"login">,
+	user: User | null,
+	reason: LoginFailed["reason"],
+): Promise<void> {
+	const { ip = "", user_agent = "" } = ctx.meta.client ?? {};
+	const user_id = user?.user_id ?? null;
+	// What is cut may be half of a pair that makes one character.
+	const username = ctx.params.username.slice(0, MAX_TOLD_NAME_LENGTH).toWellFormed();
+	await auth.db.transaction((tx) =>
+		auth.stage(tx, [
+			{
+				type: "auth.login_failed",
+				aggregate_id: `login-attempt:${uuid()}`,
+				aggregate_seq: 1,
+				data: { user_id, username, ip, user_agent, reason },
+				...originOf(ctx, user?.user_id),
+			},
+		]),
+	);
 }
 
 async function openSession(auth: Auth, ctx: Context<unknown, Meta>, user: User): Promise<Tokens> {
@@ -129,9 +164,11 @@ export async function logout(auth: Auth, ctx: Context<unknown, Meta>): Promise<{
 
 /** Ends one of the caller's sessions; somebody else's is as good as none. */
 export async function revokeSession(auth: Auth, ctx: Request<"revokeSession">): Promise<{ readonly revoked: true }> {
-	const ended = await endSession(auth, ctx, callerOf(ctx).user_id, ctx.params.session_id, "revoked");
-	if (!ended) throw refuse("NOT_FOUND", "There is no such session");
-	return { revoked: true };
+	const { user_id } = callerOf(ctx);
+	const { session_id } = ctx.params;
+	if (await endSession(auth, ctx, user_id, session_id, "revoked")) return { revoked: true };
+	const foreign = await store.findForeignSession(auth.db, user_id, session_id);
+	throw refuseNotFound("There is no such session", foreign && `session:${foreign}`);
 }
 
 /** Ends the sessions and keys of users that were suspended; those that were resumed can log in, and use their keys. */

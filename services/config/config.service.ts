@@ -12,13 +12,13 @@ const config: TypedService<"config", {}, Database & Outbox> = {
 
 	actions: {
 		list: {
-			auth: "admin",
+			auth: "auditor",
 			async handler() {
 				return { items: await listSettings(this.db) };
 			},
 		},
 		get: {
-			auth: "admin",
+			auth: "auditor",
 			params: { $$strict: true, key },
 			handler(ctx) {
 				return readSetting(this.db, ctx.params.key);
@@ -44,7 +44,7 @@ const config: TypedService<"config", {}, Database & Outbox> = {
 			},
 		},
 		history: {
-			auth: "admin",
+			auth: "auditor",
 			params: { $$strict: true, key },
 			async handler(ctx) {
 				return { items: await readHistory(this.db, ctx.params.key) };

@@ -43,7 +43,7 @@ const events: TypedService<"events", {}, commands.EventBus & Settings & Parts> =
 
 	actions: {
 		query: {
-			auth: "admin",
+			auth: "auditor",
 			params: {
 				$$strict: true,
 				after: text,
@@ -59,7 +59,7 @@ const events: TypedService<"events", {}, commands.EventBus & Settings & Parts> =
 			},
 		},
 		tail: {
-			auth: "admin",
+			auth: "auditor",
 			params: { $$strict: true, limit, type: text },
 			handler(ctx) {
 				return queries.tailOfHistory(this.db, ctx.params);
@@ -79,7 +79,7 @@ const events: TypedService<"events", {}, commands.EventBus & Settings & Parts> =
 			},
 		},
 		backlog: {
-			auth: "admin",
+			auth: "auditor",
 			handler(ctx) {
 				return backlogOfAll(ctx);
 			},
@@ -116,14 +116,14 @@ const events: TypedService<"events", {}, commands.EventBus & Settings & Parts> =
 			},
 		},
 		deadLetters: {
-			auth: "admin",
+			auth: "auditor",
 			params: { $$strict: true, ...pageRules, consumer: { ...name, optional: true } },
 			handler(ctx) {
 				return queries.listDeadLetters(ctx, ctx.params);
 			},
 		},
 		deadLetter: {
-			auth: "admin",
+			auth: "auditor",
 			params: { $$strict: true, consumer: name, event_id: "uuid" },
 			handler(ctx) {
 				return queries.getDeadLetter(ctx, ctx.params.consumer, ctx.params.event_id);
@@ -151,13 +151,13 @@ const events: TypedService<"events", {}, commands.EventBus & Settings & Parts> =
 			},
 		},
 		replays: {
-			auth: "admin",
+			auth: "auditor",
 			async handler() {
 				return { items: await queries.recentReplays(this.db) };
 			},
 		},
 		replayOf: {
-			auth: "admin",
+			auth: "auditor",
 			params: { $$strict: true, replay_id: "uuid" },
 			handler(ctx) {
 				return queries.getReplay(this.db, ctx.params.replay_id);

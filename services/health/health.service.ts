@@ -6,7 +6,7 @@ const health: TypedService<"health"> = {
 
 	actions: {
 		cluster: {
-			auth: "admin",
+			auth: "auditor",
 			handler(ctx) {
 				return clusterHealth(ctx);
 			},

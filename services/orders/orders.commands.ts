@@ -10,8 +10,9 @@ import { type OrderRecord, shown } from "./domain/order.ts";
 import { isTerminal } from "./domain/order-state.ts";
 import { checkRequest, type OrderTerms } from "./domain/request.ts";
 import { drive, settleReport, submissionOf } from "./orders.drive.ts";
+import { readOwnOrder } from "./orders.queries.ts";
 import type { Orders } from "./orders.state.ts";
-import { openOrdersOf, readAnyOrder, readOrder, selectOpenOrders } from "./orders.store.ts";
+import { openOrdersOf, readOrder, selectOpenOrders } from "./orders.store.ts";
 
 /** The most orders that one cancel-all ends, and how many of them at a time. */
 const MAX_CANCEL_ALL = 1_000;
@@ -57,8 +58,7 @@ export async function validateOrder(orders: Orders, ctx: Context<PlaceOrder, Met
 
 /** Cancels what is left of the caller's order. Refuses `ILLEGAL_TRANSITION` when it has ended another way. */
 export async function cancelOrder(orders: Orders, ctx: Context<{ readonly order_id: string }, Meta>): Promise<Order> {
-	const order = await readOrder(orders.db, callerOf(ctx).user_id, ctx.params.order_id);
-	if (!order) throw refuse("NOT_FOUND", "There is no such order");
+	const order = await readOwnOrder(orders.db, callerOf(ctx).user_id, ctx.params.order_id);
 	return shown(await end(orders, ctx, order, "canceled"));
 }
 
@@ -100,8 +100,8 @@ export async function setStatus(
 	const user = callerOf(ctx);
 	const { order_id: orderId, status } = ctx.params;
 	const order = isAdmin(user)
-		? await readAnyOrder(orders.db, orderId)
-		: await readOrder(orders.db, user.user_id, orderId);
+		? await readOrder(orders.db, orderId)
+		: await readOwnOrder(orders.db, user.user_id, orderId);
 	if (!order) throw refuse("NOT_FOUND", "There is no such order");
 	if (status !== "canceled" && !isAdmin(user)) throw refuse("FORBIDDEN", "The owner of an order may only cancel it");
 	// Every other status tells of an execution, which only the market can bring about.

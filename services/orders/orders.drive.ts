@@ -6,7 +6,7 @@ import { isTooEarly } from "../../lib/event-bus/consumer.ts";
 import { call } from "../../lib/service.ts";
 import type { OrderRecord } from "./domain/order.ts";
 import type { Orders } from "./orders.state.ts";
-import { openOrdersOf, readAnyOrder } from "./orders.store.ts";
+import { openOrdersOf, readOrder } from "./orders.store.ts";
 
 /** Shorter than the gateway's own timeout, so that the client gets its 202 rather than nothing. */
 const STEP_TIMEOUT_MS = 4_000;
@@ -85,7 +85,7 @@ export function submissionOf(order: SubmitOrder): SubmitOrder {
 }
 
 async function readOrThrow(orders: Orders, orderId: string): Promise<OrderRecord> {
-	const order = await readAnyOrder(orders.db, orderId);
+	const order = await readOrder(orders.db, orderId);
 	if (!order) throw new Error(`order ${orderId} is gone`);
 	return order;
 }

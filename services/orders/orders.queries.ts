@@ -2,18 +2,27 @@ import type { Page, PageQuery } from "../../contracts/common.ts";
 import type { Order, OrderStatus } from "../../contracts/orders.ts";
 import type { Db } from "../../lib/db.ts";
 import { pageOf, positionOf, UUID_KEY } from "../../lib/page.ts";
-import { refuse } from "../../lib/refuse.ts";
+import { refuse, refuseNotFound } from "../../lib/refuse.ts";
 import { type OrderRecord, shown } from "./domain/order.ts";
 import { readOrder, readOrderByClientId, selectOrders } from "./orders.store.ts";
 
-/** The user's order; another user's is as unknown as one that never was. */
+/** The user's order. */
 export async function getOrder(db: Db, userId: string, orderId: string): Promise<Order> {
-	return shownOrRefused(await readOrder(db, userId, orderId));
+	return shown(await readOwnOrder(db, userId, orderId));
+}
+
+/** The user's order as it is kept. Refuses another user's as one that never was. */
+export async function readOwnOrder(db: Db, userId: string, orderId: string): Promise<OrderRecord> {
+	const order = await readOrder(db, orderId);
+	if (order?.user_id !== userId) throw refuseNotFound("There is no such order", order?.order_id);
+	return order;
 }
 
 /** The user's order under that client order id. */
 export async function getOrderByClientId(db: Db, userId: string, clientOrderId: string): Promise<Order> {
-	return shownOrRefused(await readOrderByClientId(db, userId, clientOrderId));
+	const order = await readOrderByClientId(db, userId, clientOrderId);
+	if (!order) throw refuse("NOT_FOUND", "There is no such order");
+	return shown(order);
 }
 
 /** The user's orders, newest first. */
@@ -26,9 +35,4 @@ export async function listOrders(
 	const { status = null, symbol = null } = query;
 	const rows = await selectOrders(db, { userId, status, symbol, before: after, limit: limit + 1 });
 	return pageOf(rows, limit, (order) => order.order_id, shown);
-}
-
-function shownOrRefused(order: OrderRecord | null): Order {
-	if (!order) throw refuse("NOT_FOUND", "There is no such order");
-	return shown(order);
 }

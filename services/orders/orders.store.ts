@@ -166,9 +166,9 @@ export async function updateOrders(tx: Tx, orders: readonly OrderRecord[]): Prom
 	);
 }
 
-/** The user's order of that id, or null. */
-export async function readOrder(db: Pick<Db, "query">, userId: string, orderId: string): Promise<OrderRecord | null> {
-	const [row] = await db.query<Row>("SELECT * FROM orders WHERE order_id = $1 AND user_id = $2", [orderId, userId]);
+/** The order of that id, whosever it is, or null. */
+export async function readOrder(db: Db, orderId: string): Promise<OrderRecord | null> {
+	const [row] = await db.query<Row>("SELECT * FROM orders WHERE order_id = $1", [orderId]);
 	return row ? recordOf(row) : null;
 }
 
@@ -178,12 +178,6 @@ export async function readOrderByClientId(db: Db, userId: string, clientOrderId:
 		userId,
 		clientOrderId,
 	]);
-	return row ? recordOf(row) : null;
-}
-
-/** Any user's order of that id, or null. */
-export async function readAnyOrder(db: Db, orderId: string): Promise<OrderRecord | null> {
-	const [row] = await db.query<Row>("SELECT * FROM orders WHERE order_id = $1", [orderId]);
 	return row ? recordOf(row) : null;
 }
 

@@ -2,12 +2,12 @@ import type { Context } from "moleculer";
 import type { Meta } from "../../contracts/index.ts";
 import type { User, UserStatus, UsersApi } from "../../contracts/users.ts";
 import { callerOf, isAdmin, type Origin, originOf } from "../../lib/caller.ts";
-import { refuse } from "../../lib/refuse.ts";
+import { refuse, refuseNotFound } from "../../lib/refuse.ts";
 import type { Database } from "../../mixins/database.mixin.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
 import type { Settings } from "../../mixins/settings.mixin.ts";
 import { applied, type Profile } from "./domain/user.ts";
-import { admit, insertUser, lockUser, saveUser, userOf, type VersionedUser } from "./users.store.ts";
+import { admit, findUserId, insertUser, lockUser, saveUser, userOf, type VersionedUser } from "./users.store.ts";
 
 export type Users = Database & Outbox & Settings;
 type Request<A extends keyof UsersApi> = Context<Parameters<UsersApi[A]>[0], Meta>;
@@ -31,7 +31,9 @@ export async function createUser(users: Users, ctx: Request<"create">): Promise<
 export async function updateUser(users: Users, ctx: Request<"update">): Promise<User> {
 	const { user_id, ...patch } = ctx.params;
 	const caller = callerOf(ctx);
-	if (user_id !== caller.user_id && !isAdmin(caller)) throw refuse("NOT_FOUND", "There is no such user");
+	// Without a lock: a stranger is to notice nothing of the user, nor the user of him.
+	const known = await findUserId(users.db, user_id);
+	if (!known || (known !== caller.user_id && !isAdmin(caller))) throw refuseNotFound("There is no such user", known);
 	return change(users, ctx, user_id, patch);
 }
 

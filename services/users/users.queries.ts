@@ -4,7 +4,7 @@ import type { Meta, Page, PageQuery } from "../../contracts/index.ts";
 import type { User } from "../../contracts/users.ts";
 import { callerOf, isAdmin } from "../../lib/caller.ts";
 import { pageOf, positionOf, UUID_KEY } from "../../lib/page.ts";
-import { refuse } from "../../lib/refuse.ts";
+import { refuseNotFound } from "../../lib/refuse.ts";
 import type { Catalogue } from "../../mixins/catalogue.mixin.ts";
 import { type UserRow, userOf } from "./users.store.ts";
 
@@ -16,11 +16,12 @@ export async function findUser(users: UserCatalogue, userId: string): Promise<Us
 	return row ? userOf(row) : null;
 }
 
-/** A profile: one's own, or as an admin anybody's. */
+/** A profile: one's own, or as an admin anybody's; others are refused as if they were not there. */
 export async function getUser(users: UserCatalogue, ctx: Context<unknown, Meta>, userId: string): Promise<User> {
 	const caller = callerOf(ctx);
-	const user = userId === caller.user_id || isAdmin(caller) ? await findUser(users, userId) : null;
-	if (!user) throw refuse("NOT_FOUND", "There is no such user");
+	const user = await findUser(users, userId);
+	if (!user || (user.user_id !== caller.user_id && !isAdmin(caller)))
+		throw refuseNotFound("There is no such user", user?.user_id);
 	return user;
 }
 

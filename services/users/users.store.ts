@@ -39,6 +39,12 @@ export async function admit(tx: Tx): Promise<number> {
 	return row?.count ?? 0;
 }
 
+/** The user's id as it is kept, or null when there is no such user. */
+export async function findUserId(db: Db, userId: string): Promise<string | null> {
+	const [row] = await db.query<{ user_id: string }>("SELECT user_id FROM users WHERE user_id = $1", [userId]);
+	return row?.user_id ?? null;
+}
+
 /** The user, locked against other changes until the transaction ends. */
 export async function lockUser(tx: Tx, userId: string): Promise<VersionedUser | null> {
 	const [row] = await tx.query<VersionedUser>("SELECT * FROM users WHERE user_id = $1 FOR UPDATE", [userId]);

@@ -10,7 +10,7 @@ import { until } from "../support/until.ts";
 import { startReceiver } from "../support/webhook-receiver.ts";
 import { type Running, runCli, runCliToEnd } from "./processes.ts";
 
-/** Ten processes start on as few as two processors. */
+/** Eleven processes start on as few as two processors. */
 const START_MS = 90_000;
 
 /** Heartbeats stop counting after 8 s, and a call that went to the dead node by then takes 5 s to time out. */
@@ -20,6 +20,7 @@ let nats: NatsServer;
 let databases: readonly TestDatabase[];
 let settings: Record<string, string>;
 let joined: ServiceBroker;
+let baseUrl: string;
 let send: Send;
 let alice: Member;
 let bob: Member;
@@ -41,7 +42,8 @@ beforeAll(async () => {
 	expect(await runCliToEnd("migrate", settings)).toMatchObject({ code: 0 });
 
 	for (const service of SERVICE_NAMES) startNode(service);
-	send = httpClient(`http://127.0.0.1:${port}`);
+	baseUrl = `http://127.0.0.1:${port}`;
+	send = httpClient(baseUrl);
 	await until(() => answers("GET /health/ready", 200), START_MS).catch(withLogs);
 
 	Object.assign(process.env, { TRANSPORTER: nats.url, NAMESPACE: "cluster-test", NODE_ID: "developer" });
@@ -148,6 +150,25 @@ test("the cluster tells of every node and what it serves", async () => {
 	expect(body).toMatchObject({ status: "ok" });
 	expect(body["services"]).toEqual(SERVICE_NAMES.map((name) => ({ name, status: "ok", instances: 1 })));
 	expect(body["dependencies"]).toContainEqual({ name: "nats", status: "ok", latency_ms: null });
+});
+
+test("the audit is verified and exported across processes, and tells who was refused", async () => {
+	await send("GET /api/audit", { token: alice.token, headers: { "X-Request-Id": "refused" } });
+	await until(async () => {
+		const { body } = await send("GET /api/audit?request_id=refused", { token: admin });
+		const [record] = body["items"] as readonly Record<string, unknown>[];
+		return record?.["user_id"] === alice.user_id && record["result"] === "FORBIDDEN";
+	});
+	const verified = await send("GET /api/audit/verify", { token: admin });
+	expect(verified).toMatchObject({ status: 200, body: { ok: true, witnessed: expect.any(Number) } });
+	const headers = { Authorization: `Bearer ${admin}` };
+	const exported = await (await fetch(`${baseUrl}/api/audit/export`, { headers })).text();
+	const seqs = exported
+		.split("\n")
+		.filter(Boolean)
+		.map((line) => (JSON.parse(line) as { seq: number }).seq);
+	expect(seqs.length).toBeGreaterThan(Number(verified.body["records"]));
+	expect(seqs).toEqual(seqs.map((_, i) => i + 1));
 });
 
 test("a service that was killed answers 503 with Retry-After, and serves again once it is back", async () => {

@@ -1,4 +1,5 @@
 import { decodeJwt, decodeProtectedHeader } from "jose";
+import type { LoginFailed } from "../../contracts/auth.ts";
 import { call } from "../../lib/service.ts";
 import { httpClient, join, logIn, type Send } from "../support/http-client.ts";
 import { startApi, type TestApi } from "../support/services.ts";
@@ -123,6 +124,33 @@ test.each([
 	const body = { username: "fresh", email: "fresh@example.com", password: "long enough", ...over };
 	expect(await send("POST /api/users", { body })).toMatchObject({ status: 422, body: { code } });
 	expect(await api.dbs.auth.query("SELECT FROM credentials")).toHaveLength(before.length);
+});
+
+test("a failed login is told before it is answered, alike whether there is such a user or not", async () => {
+	const { user_id } = await join(send, "guessed");
+	const outbox = () =>
+		api.dbs.auth.query<{ aggregate_id: string; aggregate_seq: string; data: LoginFailed; actor: unknown }>(
+			"SELECT aggregate_id, aggregate_seq, data, actor FROM outbox WHERE type = 'auth.login_failed' ORDER BY position",
+		);
+	const before = (await outbox()).length;
+	for (const username of ["guessed", "nobody-at-all"]) {
+		const reply = await send("POST /api/auth/login", { body: { username, password: "guess-guess" } });
+		expect(reply).toMatchObject({ status: 401, body: { code: "INVALID_CREDENTIALS" } });
+	}
+	const [known, unknown] = (await outbox()).slice(before);
+	const attempt = { ip: "127.0.0.1", user_agent: "node", reason: "INVALID_CREDENTIALS" };
+	expect(known).toEqual({
+		aggregate_id: expect.stringMatching(/^login-attempt:[0-9a-f-]{36}$/),
+		aggregate_seq: "1",
+		data: { ...attempt, user_id, username: "guessed" },
+		actor: { user_id, ip: "127.0.0.1" },
+	});
+	expect(unknown).toEqual({
+		aggregate_id: expect.not.stringMatching(known?.aggregate_id ?? ""),
+		aggregate_seq: "1",
+		data: { ...attempt, user_id: null, username: "nobody-at-all" },
+		actor: null,
+	});
 });
 
 test("a refresh token works once; used again it ends the session", async () => {

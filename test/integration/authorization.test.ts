@@ -6,6 +6,7 @@ import { person } from "../support/people.ts";
 
 const user = person("ann");
 const admin = person("root", "admin");
+const auditor = person("eve", "auditor");
 
 /** What `late` finds in its meta at its end. */
 const lateMeta = Promise.withResolvers<unknown>();
@@ -16,6 +17,7 @@ const guarded: ServiceSchema = {
 		open: { auth: "public", handler: () => "open" },
 		mine: { auth: "user", cache: true, params: { $$strict: true }, handler: () => "mine" },
 		all: { auth: "admin", handler: () => "all" },
+		past: { auth: "auditor", handler: () => "past" },
 		inner: { auth: "internal", visibility: "published", handler: () => "inner" },
 		usurp: {
 			auth: "public",
@@ -76,7 +78,12 @@ test.each([["guarded"], ["remote"]])("%s: who may call is checked where the acti
 	expect(await outcome("mine", anonymous)).toBe("UNAUTHENTICATED");
 	expect(await outcome("all", anonymous)).toBe("UNAUTHENTICATED");
 	expect(await outcome("all", user)).toBe("FORBIDDEN");
+	expect(await outcome("all", auditor)).toBe("FORBIDDEN");
 	expect(await outcome("all", admin)).toBe("all");
+	expect(await outcome("past", anonymous)).toBe("UNAUTHENTICATED");
+	expect(await outcome("past", user)).toBe("FORBIDDEN");
+	expect(await outcome("past", auditor)).toBe("past");
+	expect(await outcome("past", admin)).toBe("past");
 	expect(await outcome("inner", anonymous)).toBe("inner");
 });
 

@@ -4,6 +4,7 @@ import type { Envelope, EventQuery } from "../../contracts/events.ts";
 import { type Staged, stage } from "../../lib/event-bus/outbox.ts";
 import { call } from "../../lib/service.ts";
 import { record } from "../../services/events/events.store.ts";
+import { eventOf as event } from "../support/events.ts";
 import { person } from "../support/people.ts";
 import { startServices, type TestNode } from "../support/services.ts";
 import { until } from "../support/until.ts";
@@ -19,23 +20,6 @@ afterAll(() => node.stop());
 
 const query = (params: EventQuery) => call(node.broker, "events.query", params, admin);
 const recordAll = (events: readonly Envelope[]) => node.dbs.events.transaction((tx) => record(tx, events));
-
-function event(over: Partial<Envelope> = {}): Envelope {
-	return {
-		event_id: newId(),
-		type: "orders.created",
-		source: "orders",
-		timestamp: "2026-01-02T03:04:05.678Z",
-		data: { price: "61837.630", note: "a\u0000b" },
-		aggregate_id: newId(),
-		aggregate_seq: 1,
-		version: 1,
-		correlation_id: newId(),
-		causation_id: null,
-		actor: null,
-		...over,
-	};
-}
 
 test("what a service tells is in the history once, as it was told, with contiguous sequence numbers", async () => {
 	for (const [version, value] of [200, 300, 400].entries()) {

@@ -1,14 +1,14 @@
 import { type Finding, verify } from "../../cli/verify/run.ts";
 import { env } from "../../lib/env.ts";
 import { call } from "../../lib/service.ts";
-import type { StatefulService } from "../../lib/topology.ts";
+import { STATEFUL_SERVICES, type StatefulService } from "../../lib/topology.ts";
 import { person } from "../support/people.ts";
 import { startServices, type TestNode } from "../support/services.ts";
 import { until } from "../support/until.ts";
 
 let node: TestNode;
 beforeAll(async () => {
-	node = await startServices(["auth", "config", "data", "events", "orders", "risk", "trading", "users"]);
+	node = await startServices(STATEFUL_SERVICES);
 	await trade();
 });
 afterAll(() => node.stop());
@@ -125,6 +125,37 @@ const DAMAGES: readonly (readonly [
 		"orders",
 		"CREATE TABLE lost AS SELECT * FROM inbox; DELETE FROM inbox",
 		"INSERT INTO inbox SELECT * FROM lost; DROP TABLE lost",
+	],
+	[
+		"a record of the audit that is not what it was",
+		"I10",
+		"audit",
+		"ALTER TABLE records DISABLE TRIGGER USER; UPDATE records SET object = object || 'x' WHERE seq = 3",
+		"UPDATE records SET object = left(object, -1) WHERE seq = 3; ALTER TABLE records ENABLE TRIGGER USER",
+	],
+	[
+		"a last record of the audit that is missing",
+		"I10",
+		"audit",
+		`CREATE TABLE lost AS SELECT * FROM records ORDER BY seq DESC LIMIT 1;
+		ALTER TABLE records DISABLE TRIGGER USER; DELETE FROM records WHERE seq = (SELECT seq FROM lost)`,
+		"INSERT INTO records SELECT * FROM lost; DROP TABLE lost; ALTER TABLE records ENABLE TRIGGER USER",
+	],
+	[
+		"an event whose data are not those that the audit has seen",
+		"I10",
+		"events",
+		"UPDATE events SET data = (data::text || ' ')::json WHERE type = 'orders.executed'",
+		"UPDATE events SET data = rtrim(data::text)::json WHERE type = 'orders.executed'",
+	],
+	[
+		"an event that the audit never took",
+		"I10",
+		"events",
+		`INSERT INTO events
+			(event_id, type, source, aggregate_id, aggregate_seq, version, data, correlation_id, occurred_at)
+			VALUES (gen_random_uuid(), 'config.changed', 'config', 'unheard-of', 1, 1, '{}', 'c', now())`,
+		"DELETE FROM events WHERE aggregate_id = 'unheard-of'",
 	],
 	[
 		"a dead letter",

@@ -34,7 +34,7 @@ test("what is set is taken", () => {
 test.each([
 	["PORT", "80a", "whole number from 0 to 65535"],
 	["PORT", "65536", "whole number from 0 to 65535"],
-	["SERVICES", "ordrs", "api, health, auth, config, data, events, orders, risk, trading, users"],
+	["SERVICES", "ordrs", SERVICE_NAMES.join(", ")],
 	["TRANSPORTER", "redis://10.0.0.1", "nats://host:port"],
 	["TRANSPORTER", "nats", "nats://host:port"],
 	["NAMESPACE", "a.b", "letters, digits, _ or -"],

@@ -1,5 +1,5 @@
 import { Errors } from "moleculer";
-import { refuse, refuseFields } from "../../../lib/refuse.ts";
+import { refuse, refuseFields, refuseNotFound } from "../../../lib/refuse.ts";
 import { problemBody, problemHeaders, problemOf } from "../../../services/api/problem.ts";
 
 const read = { writes: false, path: [] };
@@ -52,13 +52,20 @@ test("no problem tells what only we should know", () => {
 		refuse("INTERNAL_ERROR", "node-1 has no disk"),
 		refuse("SERVICE_UNAVAILABLE", "orders.place on node-1 cannot be reached"),
 		refuse("MAX_USERS", undefined, { limit: 5, node: "node-1" }),
+		refuseNotFound("There is no such session", "session:of-somebody-else"),
+		refuse("SESSION_REVOKED", undefined, { user_id: "of-somebody" }),
 	];
 	const told = JSON.stringify(errors.map((error) => problemBody(problemOf(error, write), { id: "r", path: "/p" })));
-	expect(told).not.toMatch(/SELECT|srv|node-1|orders\.place|stack/);
+	expect(told).not.toMatch(/SELECT|srv|node-1|orders\.place|stack|foreign|somebody/);
 });
 
 const invalid = (...errors: object[]) =>
 	new Errors.ValidationError("Parameters validation error!", "VALIDATION_ERROR", errors);
+
+test("what is somebody else's is answered to the letter as what there is not", () => {
+	const told = (error: unknown) => problemBody(problemOf(error, write), { id: "r", path: "/p" });
+	expect(told(refuseNotFound("There is no such order", "o1"))).toEqual(told(refuseNotFound("There is no such order")));
+});
 
 test("each field that is wrong is told by a pointer and a code", () => {
 	const error = invalid(
