@@ -17,17 +17,23 @@ export const ORDER_INVARIANTS: readonly Invariant[] = [
 	},
 ];
 
+const ENDED_UNFILLED = /^(canceled|expired) filled 0 /;
+
 interface OrderSide {
 	readonly key: string;
 	readonly state: string;
 	readonly quantity: string;
 }
 
-/** An order that risk has denied never reaches trading; one that is pending may or may not have. */
+/**
+ * An order that risk has denied never reaches trading, unless to be kept as ended because somebody ended it meanwhile;
+ * one that is pending may or may not have.
+ */
 async function differingOrders({ orders, trading }: AllDatabases): Promise<string[]> {
-	const kept = rowsOf<OrderSide & { readonly reached: boolean }>(
+	const kept = rowsOf<OrderSide & { readonly reached: boolean; readonly denied: boolean }>(
 		orders,
-		`SELECT order_id::text AS key, quantity::text, report_seq > 0 AS reached, concat_ws(' ', status, 'filled',
+		`SELECT order_id::text AS key, quantity::text, report_seq > 0 AS reached,
+			report_seq = 0 AND status = 'rejected' AS denied, concat_ws(' ', status, 'filled',
 			trim_scale(filled_quantity), 'for', trim_scale(filled_notional), 'fee', trim_scale(fee), 'report', report_seq
 		) AS state FROM orders WHERE ($1::uuid IS NULL OR order_id > $1) ORDER BY order_id LIMIT $2`,
 	);
@@ -40,6 +46,7 @@ async function differingOrders({ orders, trading }: AllDatabases): Promise<strin
 	const offences: string[] = [];
 	for await (const { key, left, right } of sideBySide(kept, executed)) {
 		if (left && !left.reached && !right) continue;
+		if (left?.denied && right && ENDED_UNFILLED.test(right.state)) continue;
 		if (left?.state === right?.state) continue;
 		offences.push(`order ${key}: orders has ${left?.state ?? "nothing"}, trading ${right?.state ?? "nothing"}`);
 		if (offences.length === MAX_OFFENCES) break;
