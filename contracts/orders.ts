@@ -13,7 +13,9 @@ export type RejectCode =
 	| "SELF_TRADE_PREVENTED"
 	| "MARKET_NOT_OPEN"
 	| "MAX_OPEN_ORDERS"
-	| "MAX_ORDER_NOTIONAL";
+	| "MAX_ORDER_NOTIONAL"
+	| "REDUCE_ONLY"
+	| "TRADING_HALTED";
 
 /** A flat object of at most 1 KB that the client keeps with an order. */
 export type OrderMetadata = Readonly<Record<string, string | number | boolean | null>>;

@@ -3,6 +3,9 @@ import { mayBecome, type Status } from "../../services/orders/domain/order-state
 import { type AllDatabases, rowsOf, sideBySide } from "./databases.ts";
 import { type Invariant, MAX_OFFENCES, offencesOf } from "./invariant.ts";
 
+/** What was being kept while a halt arrived may have been allowed once the halt was over. */
+const KEEPING = "5 seconds";
+
 /** What must hold of orders: between `orders` and `trading`, and of the events that tell of them. */
 export const ORDER_INVARIANTS: readonly Invariant[] = [
 	{
@@ -14,6 +17,18 @@ export const ORDER_INVARIANTS: readonly Invariant[] = [
 		id: "I6",
 		says: "the events of an order are numbered without a gap, follow legal steps and end with its end",
 		check: ({ orders }) => illegalHistories(orders),
+	},
+	{
+		id: "I14",
+		says: "no order is open that a halt was to cancel",
+		check: ({ orders }) =>
+			offencesOf(
+				orders,
+				`SELECT 'order ' || order_id || ' (' || status || ') was to be canceled by event ' || event_id AS offence
+				FROM cancel_sweeps s JOIN orders o ON o.symbol = coalesce(s.symbol, o.symbol)
+					AND o.user_id = coalesce(s.user_id, o.user_id) AND o.side = coalesce(s.side, o.side)
+				WHERE closed_at IS NULL AND created_at <= created_until - interval '${KEEPING}'`,
+			),
 	},
 ];
 

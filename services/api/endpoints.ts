@@ -75,6 +75,9 @@ const DATA = [
 const OPERATIONS = [
 	endpoint("GET", "/api/risk/limits", "risk.limits"),
 	endpoint("PUT", "/api/risk/limits/:scope", "risk.setLimits", { body: true }),
+	endpoint("GET", "/api/risk/status", "risk.status", { query: page }),
+	endpoint("POST", "/api/risk/halt", "risk.halt", { body: true }),
+	endpoint("POST", "/api/risk/resume", "risk.resume", { body: true }),
 	endpoint("GET", "/api/events", "events.query", {
 		query: { after: "text", limit: "integer", type: "text", aggregate_id: "text", correlation_id: "text" },
 	}),
