@@ -1,5 +1,5 @@
 import type { Decimal, Page, PageQuery, Timestamp } from "./common.ts";
-import type { RejectCode } from "./orders.ts";
+import type { OpenExposure, RejectCode } from "./orders.ts";
 import type { SubmitOrder } from "./trading.ts";
 
 /** An order to decide on. `open_orders` counts the user's open orders, this one among them. */
@@ -83,6 +83,8 @@ export interface RiskApi {
 	resume(params: ResumeRequest): TradingState;
 	/** What is not active: the global scope, symbols and the caller; for an admin everybody. */
 	status(params: PageQuery): Page<TradingState>;
+	/** What the caller's open orders could still trade, by symbol. */
+	exposure(): readonly OpenExposure[];
 }
 
 export interface TradingHalted {

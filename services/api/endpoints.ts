@@ -75,6 +75,7 @@ const DATA = [
 const OPERATIONS = [
 	endpoint("GET", "/api/risk/limits", "risk.limits"),
 	endpoint("PUT", "/api/risk/limits/:scope", "risk.setLimits", { body: true }),
+	endpoint("GET", "/api/risk/exposure", "risk.exposure", { answer: answers.wholeList }),
 	endpoint("GET", "/api/risk/status", "risk.status", { query: page }),
 	endpoint("POST", "/api/risk/halt", "risk.halt", { body: true }),
 	endpoint("POST", "/api/risk/resume", "risk.resume", { body: true }),

@@ -13,7 +13,7 @@ import { STATUSES } from "./domain/order-state.ts";
 import { instrumentsOf } from "./instruments.ts";
 import { applyChanges } from "./orders.changes.ts";
 import { cancelAll, cancelOrder, placeOrder, setStatus, validateOrder } from "./orders.commands.ts";
-import { getOrder, getOrderByClientId, listOrders } from "./orders.queries.ts";
+import { getOrder, getOrderByClientId, listOrders, readOpenExposure } from "./orders.queries.ts";
 import type { OrdersState } from "./orders.state.ts";
 import { openWrites } from "./orders.writes.ts";
 import { startSweeper } from "./sweeper.ts";
@@ -100,6 +100,13 @@ const orders: TypedService<"orders", {}, OrdersState> = {
 			params: { $$strict: true, order_id: "uuid", status: { type: "enum", values: [...STATUSES] } },
 			handler(ctx) {
 				return setStatus(this, ctx);
+			},
+		},
+		openExposure: {
+			auth: "internal",
+			params: { $$strict: true, user_id: "uuid" },
+			handler(ctx) {
+				return readOpenExposure(this.db, ctx.params.user_id);
 			},
 		},
 	},

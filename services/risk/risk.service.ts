@@ -2,7 +2,7 @@ import type { RiskCheck, RiskDecision } from "../../contracts/risk.ts";
 import type { Batcher } from "../../lib/batch.ts";
 import { callerOf } from "../../lib/caller.ts";
 import { pageRules, UUID_KEY } from "../../lib/page.ts";
-import type { TypedService } from "../../lib/service.ts";
+import { call, type TypedService } from "../../lib/service.ts";
 import { consumer } from "../../mixins/consumer.mixin.ts";
 import { type Database, database } from "../../mixins/database.mixin.ts";
 import { type Outbox, outbox } from "../../mixins/outbox.mixin.ts";
@@ -101,6 +101,12 @@ const risk: TypedService<"risk", {}, Database & Outbox & Settings & { checks: Ba
 			params: { $$strict: true, ...pageRules },
 			handler(ctx) {
 				return listHalts(this, ctx);
+			},
+		},
+		exposure: {
+			auth: "user",
+			handler(ctx) {
+				return call(ctx, "orders.openExposure", { user_id: callerOf(ctx).user_id });
 			},
 		},
 	},

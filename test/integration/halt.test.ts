@@ -414,6 +414,29 @@ test("a reason that no row can hold is refused", async () => {
 	expect(await halts()).toEqual([]);
 });
 
+test("exposure is what open orders can still trade, to the last digit", async () => {
+	const exposure = async (who: Member) => (await send("GET /api/risk/exposure", who)).body;
+	expect(await exposure(ann)).toEqual({ items: [], next_cursor: null });
+	await placed(ann, { symbol: "BTC-USD", side: "buy", quantity: "0.01234567", price: "61837.63" });
+	await placed(ann, { symbol: "BTC-USD", side: "buy", quantity: "0.01", price: "1000.01" });
+	await placed(ann, { symbol: "BTC-USD", side: "sell", quantity: "2", price: "99999.99" });
+	await placed(ann, { symbol: "ETH-USD", side: "sell", quantity: "3", price: "2500.5" });
+	await placed(bob, { symbol: "ETH-USD", side: "buy", quantity: "1", price: "7" });
+	expect(
+		await place(bob, { symbol: "BTC-USD", side: "sell", quantity: "0.00234567", price: "61837.63" }),
+	).toMatchObject({ body: { status: "filled" } });
+	// 0.01 x 61837.63 of the first buy are left, and 0.01 x 1000.01 of the second.
+	const expected = {
+		items: [
+			{ symbol: "BTC-USD", open_orders: 3, open_buy_notional: "628.3764", open_sell_notional: "199999.98" },
+			{ symbol: "ETH-USD", open_orders: 1, open_buy_notional: "0", open_sell_notional: "7501.5" },
+		],
+		next_cursor: null,
+	};
+	await until(async () => JSON.stringify(await exposure(ann)) === JSON.stringify(expected));
+	expect(await exposure(bob)).toMatchObject({ items: [{ symbol: "ETH-USD", open_buy_notional: "7" }] });
+});
+
 test("after all of it every invariant holds", async () => {
 	const findings: Finding[] = [];
 	await verify(env().databaseUrl, (finding) => void findings.push(finding));
