@@ -13,7 +13,9 @@ export type RejectCode =
 	| "SELF_TRADE_PREVENTED"
 	| "MARKET_NOT_OPEN"
 	| "MAX_OPEN_ORDERS"
-	| "MAX_ORDER_NOTIONAL";
+	| "MAX_ORDER_NOTIONAL"
+	| "REDUCE_ONLY"
+	| "TRADING_HALTED";
 
 /** A flat object of at most 1 KB that the client keeps with an order. */
 export type OrderMetadata = Readonly<Record<string, string | number | boolean | null>>;
@@ -78,6 +80,17 @@ export interface CancelResult {
 	readonly code: string | null;
 }
 
+/**
+ * What a user's open orders of one symbol could still trade: their remaining quantities at their prices, in the quote
+ * asset. A market order never rests; for the moment that it is pending it is counted and has no notional.
+ */
+export interface OpenExposure {
+	readonly symbol: string;
+	readonly open_orders: number;
+	readonly open_buy_notional: Decimal;
+	readonly open_sell_notional: Decimal;
+}
+
 export interface OrdersApi {
 	place(params: PlaceOrder): Placement;
 	validate(params: PlaceOrder): DryRun;
@@ -87,6 +100,8 @@ export interface OrdersApi {
 	cancel(params: { readonly order_id: string }): Order;
 	cancelAll(params: { readonly symbol?: string; readonly side?: Side }): readonly CancelResult[];
 	setStatus(params: { readonly order_id: string; readonly status: OrderStatus }): Order;
+	/** For services. By symbol; a symbol without open orders is left out. */
+	openExposure(params: { readonly user_id: string }): readonly OpenExposure[];
 }
 
 export interface OrderStatusUpdated {

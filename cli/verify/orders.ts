@@ -3,6 +3,9 @@ import { mayBecome, type Status } from "../../services/orders/domain/order-state
 import { type AllDatabases, rowsOf, sideBySide } from "./databases.ts";
 import { type Invariant, MAX_OFFENCES, offencesOf } from "./invariant.ts";
 
+/** What was being kept while a halt arrived may have been allowed once the halt was over. */
+const KEEPING = "5 seconds";
+
 /** What must hold of orders: between `orders` and `trading`, and of the events that tell of them. */
 export const ORDER_INVARIANTS: readonly Invariant[] = [
 	{
@@ -15,7 +18,21 @@ export const ORDER_INVARIANTS: readonly Invariant[] = [
 		says: "the events of an order are numbered without a gap, follow legal steps and end with its end",
 		check: ({ orders }) => illegalHistories(orders),
 	},
+	{
+		id: "I14",
+		says: "no order is open that a halt was to cancel",
+		check: ({ orders }) =>
+			offencesOf(
+				orders,
+				`SELECT 'order ' || order_id || ' (' || status || ') was to be canceled by event ' || event_id AS offence
+				FROM cancel_sweeps s JOIN orders o ON o.symbol = coalesce(s.symbol, o.symbol)
+					AND o.user_id = coalesce(s.user_id, o.user_id) AND o.side = coalesce(s.side, o.side)
+				WHERE closed_at IS NULL AND created_at <= created_until - interval '${KEEPING}'`,
+			),
+	},
 ];
+
+const ENDED_UNFILLED = /^(canceled|expired) filled 0 /;
 
 interface OrderSide {
 	readonly key: string;
@@ -23,11 +40,15 @@ interface OrderSide {
 	readonly quantity: string;
 }
 
-/** An order that risk has denied never reaches trading; one that is pending may or may not have. */
+/**
+ * An order that risk has denied never reaches trading, unless to be kept as ended because somebody ended it meanwhile;
+ * one that is pending may or may not have.
+ */
 async function differingOrders({ orders, trading }: AllDatabases): Promise<string[]> {
-	const kept = rowsOf<OrderSide & { readonly reached: boolean }>(
+	const kept = rowsOf<OrderSide & { readonly reached: boolean; readonly denied: boolean }>(
 		orders,
-		`SELECT order_id::text AS key, quantity::text, report_seq > 0 AS reached, concat_ws(' ', status, 'filled',
+		`SELECT order_id::text AS key, quantity::text, report_seq > 0 AS reached,
+			report_seq = 0 AND status = 'rejected' AS denied, concat_ws(' ', status, 'filled',
 			trim_scale(filled_quantity), 'for', trim_scale(filled_notional), 'fee', trim_scale(fee), 'report', report_seq
 		) AS state FROM orders WHERE ($1::uuid IS NULL OR order_id > $1) ORDER BY order_id LIMIT $2`,
 	);
@@ -40,6 +61,7 @@ async function differingOrders({ orders, trading }: AllDatabases): Promise<strin
 	const offences: string[] = [];
 	for await (const { key, left, right } of sideBySide(kept, executed)) {
 		if (left && !left.reached && !right) continue;
+		if (left?.denied && right && ENDED_UNFILLED.test(right.state)) continue;
 		if (left?.state === right?.state) continue;
 		offences.push(`order ${key}: orders has ${left?.state ?? "nothing"}, trading ${right?.state ?? "nothing"}`);
 		if (offences.length === MAX_OFFENCES) break;

@@ -92,7 +92,8 @@ async function hasLeftOvers(dbs: AllDatabases): Promise<boolean> {
 	const [pending] = await dbs.orders.query(
 		`SELECT 1 FROM orders WHERE status = 'pending' AND created_at < clock_timestamp() - ${age} LIMIT 1`,
 	);
-	if (pending) return true;
+	const [sweep] = await dbs.orders.query("SELECT 1 FROM cancel_sweeps WHERE done_at IS NULL LIMIT 1");
+	if (pending || sweep) return true;
 	for (const service of await servicesWith(dbs, "deliveries")) {
 		const [waiting] = await dbs[service].query(
 			`SELECT 1 FROM deliveries WHERE state <> 'dead' AND created_at < clock_timestamp() - ${age} LIMIT 1`,

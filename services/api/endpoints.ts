@@ -119,6 +119,10 @@ const EVENTS = [
 const OPERATIONS = [
 	endpoint("GET", "/api/risk/limits", "risk.limits", { scope: "read" }),
 	endpoint("PUT", "/api/risk/limits/:scope", "risk.setLimits", { body: true }),
+	endpoint("GET", "/api/risk/exposure", "risk.exposure", { scope: "read", answer: answers.wholeList }),
+	endpoint("GET", "/api/risk/status", "risk.status", { scope: "read", query: page }),
+	endpoint("POST", "/api/risk/halt", "risk.halt", { body: true }),
+	endpoint("POST", "/api/risk/resume", "risk.resume", { body: true }),
 	endpoint("GET", "/api/config", "config.list", { answer: answers.wholeList }),
 	endpoint("GET", "/api/config/:key", "config.get"),
 	endpoint("PUT", "/api/config/:key", "config.set", { body: true }),

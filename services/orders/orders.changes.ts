@@ -17,7 +17,7 @@ export type Change = { readonly orderId: string } & Cause &
 	);
 
 /** What led to a change: a request, and the event that brought it here where one did. */
-interface Cause {
+export interface Cause {
 	readonly origin: Origin;
 	readonly causationId?: string;
 }

@@ -9,7 +9,7 @@ import { call } from "../../lib/service.ts";
 import { type OrderRecord, shown } from "./domain/order.ts";
 import { isTerminal } from "./domain/order-state.ts";
 import { checkRequest, type OrderTerms } from "./domain/request.ts";
-import { drive, settleReport, submissionOf } from "./orders.drive.ts";
+import { drive, endInMarket, submissionOf } from "./orders.drive.ts";
 import { readOwnOrder } from "./orders.queries.ts";
 import type { Orders } from "./orders.state.ts";
 import { openOrdersOf, readOrder, selectOpenOrders } from "./orders.store.ts";
@@ -117,8 +117,7 @@ async function end(
 	status: "canceled" | "expired",
 ): Promise<OrderRecord> {
 	if (isTerminal(order.status)) throw refuse("ILLEGAL_TRANSITION", `The order is ${order.status}`);
-	const report = await call(ctx, "trading.close", { order: submissionOf(order), status });
-	const ended = await settleReport(orders, ctx, report, originOf(ctx));
+	const ended = await endInMarket(orders, ctx, order, status, originOf(ctx));
 	if (ended.status !== status) throw refuse("ILLEGAL_TRANSITION", `The order is ${ended.status}`);
 	return ended;
 }

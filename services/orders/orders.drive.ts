@@ -5,6 +5,7 @@ import type { Origin } from "../../lib/caller.ts";
 import { isTooEarly } from "../../lib/event-bus/consumer.ts";
 import { call } from "../../lib/service.ts";
 import type { OrderRecord } from "./domain/order.ts";
+import type { Cause } from "./orders.changes.ts";
 import type { Orders } from "./orders.state.ts";
 import { openOrdersOf, readOrder } from "./orders.store.ts";
 
@@ -56,18 +57,35 @@ async function takeSteps(
 		return rejected ?? readOrThrow(orders, order.order_id);
 	}
 	const report = await call(caller, "trading.submit", submission, opts);
-	return settleReport(orders, caller, report, origin);
+	return settleReport(orders, caller, report, { origin });
+}
+
+/**
+ * Ends an order in its market, and gives it as it then stands: in `status`, or as it had ended before. `causationId` is
+ * the event that led to it, where one did.
+ */
+export async function endInMarket(
+	orders: Orders,
+	caller: Caller,
+	order: OrderRecord,
+	status: "canceled" | "expired",
+	origin: Origin,
+	causationId?: string,
+): Promise<OrderRecord> {
+	const closing = { order: submissionOf(order), status };
+	const report = await call(caller, "trading.close", closing, { requestID: origin.correlation_id });
+	return settleReport(orders, caller, report, { origin, ...(causationId && { causationId }) });
 }
 
 /** Applies a report that trading has answered with; one that is ahead of the order is asked for with what it lacks. */
-export async function settleReport(
+async function settleReport(
 	orders: Orders,
 	caller: Caller,
 	report: ExecutionReport,
-	origin: Origin,
+	cause: Cause,
 ): Promise<OrderRecord> {
 	const { order_id } = report;
-	const change = { kind: "report", orderId: order_id, report, origin } as const;
+	const change = { kind: "report", orderId: order_id, report, ...cause } as const;
 	const applied = await orders.writes.apply.add(change).catch(async (error) => {
 		if (!isTooEarly(error)) throw error;
 		const { report_seq: after_seq } = await readOrThrow(orders, order_id);

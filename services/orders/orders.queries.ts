@@ -1,6 +1,7 @@
 import type { Page, PageQuery } from "../../contracts/common.ts";
-import type { Order, OrderStatus } from "../../contracts/orders.ts";
+import type { OpenExposure, Order, OrderStatus } from "../../contracts/orders.ts";
 import type { Db } from "../../lib/db.ts";
+import { normalize } from "../../lib/kernel/decimal.ts";
 import { pageOf, positionOf, UUID_KEY } from "../../lib/page.ts";
 import { refuse, refuseNotFound } from "../../lib/refuse.ts";
 import { type OrderRecord, shown } from "./domain/order.ts";
@@ -35,4 +36,20 @@ export async function listOrders(
 	const { status = null, symbol = null } = query;
 	const rows = await selectOrders(db, { userId, status, symbol, before: after, limit: limit + 1 });
 	return pageOf(rows, limit, (order) => order.order_id, shown);
+}
+
+/** What the user's open orders could still trade, by symbol. */
+export async function readOpenExposure(db: Db, userId: string): Promise<OpenExposure[]> {
+	const rows = await db.query<OpenExposure>(
+		`SELECT symbol, count(*)::integer AS open_orders,
+			coalesce(sum(price * (quantity - filled_quantity)) FILTER (WHERE side = 'buy'), 0) AS open_buy_notional,
+			coalesce(sum(price * (quantity - filled_quantity)) FILTER (WHERE side = 'sell'), 0) AS open_sell_notional
+		FROM orders WHERE user_id = $1 AND closed_at IS NULL GROUP BY symbol ORDER BY symbol`,
+		[userId],
+	);
+	return rows.map((row) => ({
+		...row,
+		open_buy_notional: normalize(row.open_buy_notional),
+		open_sell_notional: normalize(row.open_sell_notional),
+	}));
 }

@@ -6,12 +6,14 @@ import { consumer } from "../../mixins/consumer.mixin.ts";
 import { database } from "../../mixins/database.mixin.ts";
 import { outbox } from "../../mixins/outbox.mixin.ts";
 import { settings } from "../../mixins/settings.mixin.ts";
+import { keepSweeps } from "./cancel-sweep.store.ts";
+import { startCancelSweeper } from "./cancel-sweeper.ts";
 import { capacityOf } from "./capacity.ts";
 import { STATUSES } from "./domain/order-state.ts";
 import { instrumentsOf } from "./instruments.ts";
 import { applyChanges } from "./orders.changes.ts";
 import { cancelAll, cancelOrder, placeOrder, setStatus, validateOrder } from "./orders.commands.ts";
-import { getOrder, getOrderByClientId, listOrders } from "./orders.queries.ts";
+import { getOrder, getOrderByClientId, listOrders, readOpenExposure } from "./orders.queries.ts";
 import type { OrdersState } from "./orders.state.ts";
 import { openWrites } from "./orders.writes.ts";
 import { startSweeper } from "./sweeper.ts";
@@ -100,6 +102,13 @@ const orders: TypedService<"orders", {}, OrdersState> = {
 				return setStatus(this, ctx);
 			},
 		},
+		openExposure: {
+			auth: "internal",
+			params: { $$strict: true, user_id: "uuid" },
+			handler(ctx) {
+				return readOpenExposure(this.db, ctx.params.user_id);
+			},
+		},
 	},
 
 	consumes: {
@@ -118,6 +127,13 @@ const orders: TypedService<"orders", {}, OrdersState> = {
 			const failed = results.find((result) => result instanceof Error);
 			if (failed) throw failed;
 		},
+		async "risk.trading_halted"(tx, events) {
+			await keepSweeps(
+				tx,
+				events.filter((event) => event.data.cancel_open),
+			);
+			tx.afterCommit(() => this.cancelSweeper.kick());
+		},
 	},
 
 	created() {
@@ -125,15 +141,16 @@ const orders: TypedService<"orders", {}, OrdersState> = {
 		this.capacity = capacityOf(this);
 		this.instruments = instrumentsOf(this.broker);
 		this.driving = new Map();
-		this.drain = () => this.sweeper.stop();
+		this.drain = async () => void (await Promise.all([this.sweeper.stop(), this.cancelSweeper.stop()]));
 	},
 
 	async started() {
 		this.sweeper = startSweeper(this);
+		this.cancelSweeper = startCancelSweeper(this);
 	},
 
 	async stopped() {
-		await this.sweeper.stop();
+		await this.drain();
 		await Promise.all([this.writes.keep.drained(), this.writes.apply.drained()]);
 	},
 };

@@ -6,6 +6,7 @@ import type { Capacity } from "./capacity.ts";
 import type { OrderRecord } from "./domain/order.ts";
 import type { Instruments } from "./instruments.ts";
 import type { Writes } from "./orders.writes.ts";
+import type { Rounds } from "./rounds.ts";
 
 /** What the service has beside its actions. */
 export interface OrdersState extends Database, Outbox, Settings {
@@ -14,7 +15,8 @@ export interface OrdersState extends Database, Outbox, Settings {
 	instruments: Instruments;
 	/** Orders on their way through risk and trading from this node; a second request for one joins the first. */
 	driving: Map<string, Promise<OrderRecord>>;
-	sweeper: { stop(): Promise<void> };
+	sweeper: Rounds;
+	cancelSweeper: Rounds;
 	/** Ends what calls other services, before the node stops any of them. */
 	drain(): Promise<void>;
 }

@@ -14,7 +14,8 @@ export interface Draft {
 	readonly origin: Origin;
 }
 
-interface Row
+/** An order as its table has it. */
+export interface OrderRow
 	extends Omit<
 		OrderRecord,
 		"remaining_quantity" | "replaces" | "replaced_by" | "created_at" | "updated_at" | "closed_at"
@@ -24,7 +25,8 @@ interface Row
 	readonly closed_at: Date | null;
 }
 
-function recordOf(row: Row): OrderRecord {
+/** An order from its row. */
+export function recordOf(row: OrderRow): OrderRecord {
 	return {
 		order_id: row.order_id,
 		user_id: row.user_id,
@@ -59,7 +61,7 @@ function recordOf(row: Row): OrderRecord {
 /** Keeps the drafts whose `client_order_id` their user has not used before; gives the rows that are new. */
 export async function insertOrders(tx: Tx, drafts: readonly Draft[]): Promise<OrderRecord[]> {
 	const column = <T>(pick: (draft: Draft) => T) => drafts.map(pick);
-	const rows = await tx.query<Row>(
+	const rows = await tx.query<OrderRow>(
 		`INSERT INTO orders (status, order_id, user_id, client_order_id, symbol, side, order_type, time_in_force, quantity,
 			price, fee_asset, metadata, correlation_id)
 		SELECT 'pending', * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
@@ -88,7 +90,7 @@ export async function readByClientIds(
 	tx: Tx,
 	keys: readonly { userId: string; clientOrderId: string }[],
 ): Promise<OrderRecord[]> {
-	const rows = await tx.query<Row>(
+	const rows = await tx.query<OrderRow>(
 		`SELECT o.* FROM orders o JOIN unnest($1::uuid[], $2::text[]) AS k (user_id, client_order_id)
 		USING (user_id, client_order_id)`,
 		[keys.map((key) => key.userId), keys.map((key) => key.clientOrderId)],
@@ -125,7 +127,7 @@ export async function lockBehind(
 	tx: Tx,
 	reports: ReadonlyMap<string, number>,
 ): Promise<{ orders: Map<string, OrderRecord>; now: string }> {
-	const rows = await tx.query<Row & { now: Date }>(
+	const rows = await tx.query<OrderRow & { now: Date }>(
 		`SELECT o.*, now() FROM orders o JOIN unnest($1::uuid[], $2::integer[]) AS r (order_id, report_seq) USING (order_id)
 		WHERE o.report_seq < r.report_seq ORDER BY o.order_id FOR NO KEY UPDATE OF o`,
 		[[...reports.keys()], [...reports.values()]],
@@ -168,13 +170,13 @@ export async function updateOrders(tx: Tx, orders: readonly OrderRecord[]): Prom
 
 /** The order of that id, whosever it is, or null. */
 export async function readOrder(db: Db, orderId: string): Promise<OrderRecord | null> {
-	const [row] = await db.query<Row>("SELECT * FROM orders WHERE order_id = $1", [orderId]);
+	const [row] = await db.query<OrderRow>("SELECT * FROM orders WHERE order_id = $1", [orderId]);
 	return row ? recordOf(row) : null;
 }
 
 /** The user's order under that client order id, or null. */
 export async function readOrderByClientId(db: Db, userId: string, clientOrderId: string): Promise<OrderRecord | null> {
-	const [row] = await db.query<Row>("SELECT * FROM orders WHERE user_id = $1 AND client_order_id = $2", [
+	const [row] = await db.query<OrderRow>("SELECT * FROM orders WHERE user_id = $1 AND client_order_id = $2", [
 		userId,
 		clientOrderId,
 	]);
@@ -191,7 +193,7 @@ interface Filter {
 
 /** A user's orders, newest first. */
 export async function selectOrders(db: Db, filter: Filter): Promise<OrderRecord[]> {
-	const rows = await db.query<Row>(
+	const rows = await db.query<OrderRow>(
 		`SELECT * FROM orders WHERE user_id = $1 AND ($2::text IS NULL OR status = $2) AND ($3::text IS NULL OR symbol = $3)
 			AND ($4::uuid IS NULL OR order_id < $4) ORDER BY order_id DESC LIMIT $5`,
 		[filter.userId, filter.status, filter.symbol, filter.before, filter.limit],
@@ -209,7 +211,7 @@ export async function selectOpenOrders(
 		readonly limit: number;
 	},
 ): Promise<OrderRecord[]> {
-	const rows = await db.query<Row>(
+	const rows = await db.query<OrderRow>(
 		`SELECT * FROM orders WHERE user_id = $1 AND closed_at IS NULL AND ($2::text IS NULL OR symbol = $2)
 			AND ($3::text IS NULL OR side = $3) ORDER BY order_id LIMIT $4`,
 		[filter.userId, filter.symbol, filter.side, filter.limit],
@@ -230,7 +232,7 @@ export async function selectStalePending(
 	timeoutS: number,
 	limit: number,
 ): Promise<StalePending[]> {
-	const rows = await db.query<Row & { timed_out: boolean }>(
+	const rows = await db.query<OrderRow & { timed_out: boolean }>(
 		`SELECT *, created_at < clock_timestamp() - make_interval(secs => $2) AS timed_out FROM orders
 		WHERE status = 'pending' AND created_at < clock_timestamp() - make_interval(secs => $1)
 		ORDER BY created_at LIMIT $3`,

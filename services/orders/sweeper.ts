@@ -1,30 +1,20 @@
-import { call } from "../../lib/service.ts";
-import { drive, settleReport, submissionOf } from "./orders.drive.ts";
+import { drive, endInMarket } from "./orders.drive.ts";
 import type { Orders } from "./orders.state.ts";
 import { type StalePending, selectStalePending } from "./orders.store.ts";
+import { type Rounds, startRounds } from "./rounds.ts";
 
 const SWEEP_EVERY_MS = 1_000;
 /** Younger orders are still being driven by the request that placed them. */
 const STALE_AFTER_S = 5;
 const MAX_SWEPT = 100;
 
-/** Drives on what has been left pending: by a crash, a timeout or a service that was away. Gives a way to stop it. */
-export function startSweeper(orders: Orders): { stop(): Promise<void> } {
-	let sweeping: Promise<void> = Promise.resolve();
-	let idle = true;
-	const timer = setInterval(() => {
-		if (!idle) return;
-		idle = false;
-		sweeping = sweep(orders)
-			.catch((error) => orders.logger.warn("pending orders could not be swept", error))
-			.finally(() => (idle = true));
-	}, SWEEP_EVERY_MS);
-	return {
-		async stop() {
-			clearInterval(timer);
-			await sweeping;
-		},
-	};
+/** Drives on what has been left pending: by a crash, a timeout or a service that was away. */
+export function startSweeper(orders: Orders): Rounds {
+	return startRounds({
+		everyMs: SWEEP_EVERY_MS,
+		round: () => sweep(orders),
+		onError: (error) => orders.logger.warn("pending orders could not be swept", error),
+	});
 }
 
 async function sweep(orders: Orders): Promise<void> {
@@ -40,10 +30,7 @@ async function sweepOne(orders: Orders, { order, timedOut }: StalePending): Prom
 		return;
 	}
 	try {
-		const closing = { order: submissionOf(order), status: "expired" } as const;
-		const { correlation_id } = order;
-		const report = await call(orders.broker, "trading.close", closing, { requestID: correlation_id });
-		await settleReport(orders, orders.broker, report, { correlation_id, actor: null });
+		await endInMarket(orders, orders.broker, order, "expired", { correlation_id: order.correlation_id, actor: null });
 	} catch (error) {
 		orders.logger.warn(`order ${order.order_id} could not be expired`, error);
 	}

@@ -9,7 +9,9 @@ import type { Database } from "../../mixins/database.mixin.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
 import type { Settings } from "../../mixins/settings.mixin.ts";
 import { decide, limitsInForce } from "./domain/decide.ts";
+import { denialBy, scopesOf } from "./domain/trading-state.ts";
 import { DEFAULT_SCOPE, keepDecisions, limitRowOf, readLimits, readMarks, saveLimits, shown } from "./risk.store.ts";
+import { readModes } from "./trading-state.store.ts";
 
 const MAX_BATCH = 256;
 /** Some seconds of orders at full load: who would wait longer is better told so at once. */
@@ -24,15 +26,22 @@ async function decideTogether(risk: Database & Settings, checks: readonly RiskCh
 	const fallback = { maxOpenOrders: await risk.setting("trading.max_orders_per_user"), maxOrderNotional: null };
 	const users = new Set(checks.map(({ order }) => order.user_id));
 	const unpriced = new Set(checks.filter(({ order }) => order.price === null).map(({ order }) => order.symbol));
+	const scopes = new Set(checks.flatMap(({ order }) => scopesOf(order)));
 
 	return risk.db.transaction(async (tx) => {
-		const limits = await readLimits(tx, [DEFAULT_SCOPE, ...users]);
-		const marks = await readMarks(tx, [...unpriced]);
+		const [limits, marks, modes] = await Promise.all([
+			readLimits(tx, [DEFAULT_SCOPE, ...users]),
+			readMarks(tx, [...unpriced]),
+			// Never from a cache: whatever is checked after the commit of a halt must meet it.
+			readModes(tx, [...scopes]),
+		]);
 		const decided = checks.map(({ order, open_orders: openOrders, rehearsal = false }) => {
-			const { order_id: orderId, user_id: userId, quantity } = order;
+			const { order_id: orderId, user_id: userId, side, quantity } = order;
+			const modesOfOrder = scopesOf(order).map((scope) => modes.get(scope) ?? "active");
 			const inForce = limitsInForce(limitRowOf(limits.get(userId)), limitRowOf(limits.get(DEFAULT_SCOPE)), fallback);
 			const price = order.price ?? marks.get(order.symbol) ?? null;
-			return { orderId, userId, rehearsal, decision: decide({ quantity, price, openOrders }, inForce) };
+			const decision = denialBy(modesOfOrder, side) ?? decide({ quantity, price, openOrders }, inForce);
+			return { orderId, userId, rehearsal, decision };
 		});
 		const real = decided.filter((item) => !item.rehearsal);
 		const kept = await keepDecisions(tx, real);

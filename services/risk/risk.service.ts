@@ -1,19 +1,24 @@
 import type { RiskCheck, RiskDecision } from "../../contracts/risk.ts";
 import type { Batcher } from "../../lib/batch.ts";
 import { callerOf } from "../../lib/caller.ts";
-import { UUID_KEY } from "../../lib/page.ts";
-import type { TypedService } from "../../lib/service.ts";
+import { pageRules, UUID_KEY } from "../../lib/page.ts";
+import { call, type TypedService } from "../../lib/service.ts";
 import { consumer } from "../../mixins/consumer.mixin.ts";
 import { type Database, database } from "../../mixins/database.mixin.ts";
 import { type Outbox, outbox } from "../../mixins/outbox.mixin.ts";
 import { type Settings, settings } from "../../mixins/settings.mixin.ts";
 import { openChecks, setLimits } from "./risk.commands.ts";
-import { readLimitsInForce } from "./risk.queries.ts";
+import { listHalts, readLimitsInForce } from "./risk.queries.ts";
 import { saveMarks } from "./risk.store.ts";
+import { haltTrading, resumeTrading } from "./trading-state.commands.ts";
 
 const MOST_OPEN_ORDERS = 100_000;
 /** Ids in the one form that the database gives them back in. */
 const id = { type: "string", pattern: UUID_KEY } as const;
+const scope = { type: "enum", values: ["global", "symbol", "user"] } as const;
+/** Which ids a scope may have, the domain says. */
+const scopeId = { type: "string", max: 64, optional: true } as const;
+const reason = { type: "string", max: 200, pattern: /\S/ } as const;
 const decimal = { type: "string", max: 64, pattern: /^\d+(\.\d+)?$/ } as const;
 
 const risk: TypedService<"risk", {}, Database & Outbox & Settings & { checks: Batcher<RiskCheck, RiskDecision> }> = {
@@ -68,6 +73,40 @@ const risk: TypedService<"risk", {}, Database & Outbox & Settings & { checks: Ba
 			},
 			handler(ctx) {
 				return setLimits(this, ctx);
+			},
+		},
+		halt: {
+			auth: "admin",
+			params: {
+				$$strict: true,
+				scope,
+				id: scopeId,
+				mode: { type: "enum", values: ["halted", "reducing"] },
+				cancel_open: { type: "boolean", optional: true },
+				reason,
+			},
+			handler(ctx) {
+				return haltTrading(this, ctx);
+			},
+		},
+		resume: {
+			auth: "admin",
+			params: { $$strict: true, scope, id: scopeId, reason: { ...reason, optional: true } },
+			handler(ctx) {
+				return resumeTrading(this, ctx);
+			},
+		},
+		status: {
+			auth: "user",
+			params: { $$strict: true, ...pageRules },
+			handler(ctx) {
+				return listHalts(this, ctx);
+			},
+		},
+		exposure: {
+			auth: "user",
+			handler(ctx) {
+				return call(ctx, "orders.openExposure", { user_id: callerOf(ctx).user_id });
 			},
 		},
 	},

@@ -201,6 +201,21 @@ test("a service that is asked to stop is missed at once", async () => {
 	await until(() => answers("GET /api/data/instruments", 200), START_MS);
 });
 
+test("a halt of a market reaches every process: what rests is canceled, what is new is denied", async () => {
+	const resting = await place(alice, { side: "buy", quantity: "0.001", price: "1000" });
+	expect(resting).toMatchObject({ status: 201, body: { status: "open" } });
+	const halt = { scope: "symbol", id: "BTC-USD", mode: "halted", cancel_open: true, reason: "a test" };
+	expect(await send("POST /api/risk/halt", { token: admin, body: halt })).toMatchObject({ status: 200 });
+	expect(await place(alice, { side: "buy", quantity: "0.001", price: "1000" })).toMatchObject({
+		status: 422,
+		body: { code: "TRADING_HALTED" },
+	});
+	const order = `/api/orders/${String(resting.body["order_id"])}`;
+	await until(async () => (await read(alice, order))["status"] === "canceled", FAILOVER_MS);
+	const { scope, id } = halt;
+	expect(await send("POST /api/risk/resume", { token: admin, body: { scope, id } })).toMatchObject({ status: 200 });
+});
+
 test("a misspelt service does not start as an empty node", async () => {
 	const { code, output } = await runCliToEnd("service", { ...settings, SERVICES: "ordrs" });
 	expect(code).toBe(1);

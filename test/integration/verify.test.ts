@@ -40,7 +40,7 @@ const broken = async () =>
 test("all invariants hold after some trading, and there was something to look at", async () => {
 	const found = await findings(4);
 	expect([...found.values()].flatMap(({ id, offences }) => offences.map((offence) => `${id} ${offence}`))).toEqual([]);
-	expect(found.size).toBeGreaterThanOrEqual(11);
+	expect(found.size).toBeGreaterThanOrEqual(12);
 	const [{ events } = { events: "0" }] = await node.dbs.events.query<{ events: string }>(
 		"SELECT count(*) AS events FROM events",
 	);
@@ -171,6 +171,14 @@ const DAMAGES: readonly (readonly [
 		"trading",
 		"UPDATE orders SET side = 'sell', price_ticks = 1, status = 'open', hold = 0 WHERE status = 'canceled'",
 		"UPDATE orders SET side = 'buy', price_ticks = 10000, status = 'canceled' WHERE price_ticks = 1",
+	],
+	[
+		"a halt that has left an order open",
+		"I14",
+		"orders",
+		`INSERT INTO cancel_sweeps (event_id, correlation_id, symbol, created_until, done_at)
+			VALUES (gen_random_uuid(), 'halt', 'BTC-USD', now() + interval '1 hour', now())`,
+		"DELETE FROM cancel_sweeps",
 	],
 ];
 

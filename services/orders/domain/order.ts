@@ -29,7 +29,8 @@ export type Applied =
 
 /** The order after an execution report: each one is applied once and in order. */
 export function applyReport(order: OrderRecord, report: ExecutionReport): Applied {
-	if (report.report_seq <= order.report_seq) return { ok: false, reason: "ALREADY_APPLIED" };
+	if (report.report_seq <= order.report_seq || neverArrived(order, report))
+		return { ok: false, reason: "ALREADY_APPLIED" };
 	if (report.previous_seq > order.report_seq) return { ok: false, reason: "TOO_EARLY" };
 	if (report.status !== order.status && !mayBecome(order.status, report.status))
 		return { ok: false, reason: "ILLEGAL_TRANSITION" };
@@ -48,6 +49,12 @@ export function applyReport(order: OrderRecord, report: ExecutionReport): Applie
 	};
 	const fills = report.fills.filter((fill) => fill.report_seq > order.report_seq);
 	return withEvents(order, next, fills);
+}
+
+/** Whether an order was denied while somebody ended it: its market, which never had it, keeps it as ended. */
+function neverArrived(order: OrderRecord, { status, filled_quantity: filled }: ExecutionReport): boolean {
+	const denied = order.status === "rejected" && order.report_seq === 0;
+	return denied && (status === "canceled" || status === "expired") && filled === "0";
 }
 
 /** The order turned away before it reached a book. */

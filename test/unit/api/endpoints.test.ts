@@ -32,7 +32,9 @@ const FOR_KEYS = {
 		"GET /api/trading/balances",
 		"GET /api/trading/fills",
 		"GET /api/trading/ledger",
+		"GET /api/risk/exposure",
 		"GET /api/risk/limits",
+		"GET /api/risk/status",
 	],
 	trade: [
 		"POST /api/orders",

@@ -103,6 +103,20 @@ test("a report is applied once", () => {
 	expect(applyReport(order, report(1))).toEqual({ ok: false, reason: "ALREADY_APPLIED" });
 });
 
+test.each([
+	["canceled", "0", "ALREADY_APPLIED"],
+	["expired", "0", "ALREADY_APPLIED"],
+	["canceled", "1", "ILLEGAL_TRANSITION"],
+	["open", "0", "ILLEGAL_TRANSITION"],
+] as const)(
+	"an order that was denied and is %s with %s filled by its market: %s",
+	(status, filled_quantity, reason) => {
+		const denied = reject(ORDER, "MAX_OPEN_ORDERS", AT);
+		if (!denied.ok) throw new Error(denied.reason);
+		expect(applyReport(denied.order, report(1, { status, filled_quantity }))).toEqual({ ok: false, reason });
+	},
+);
+
 test("a report ahead of its predecessor is too early; one that covers the gap tells of no fill twice", () => {
 	const first = applied(
 		ORDER,
