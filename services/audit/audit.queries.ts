@@ -4,7 +4,7 @@ import type { Meta, Page, PageQuery } from "../../contracts/index.ts";
 import { originOf } from "../../lib/caller.ts";
 import type { Db } from "../../lib/db.ts";
 import { NUMBER_KEY, pageOf, positionOf } from "../../lib/page.ts";
-import { type FieldError, refuseFields } from "../../lib/refuse.ts";
+import { refuseFields } from "../../lib/refuse.ts";
 import { type Audit, recordUse } from "./audit.commands.ts";
 import { readEnds, recordOf, selectRecords } from "./audit.store.ts";
 import { csvOf, ndjsonOf } from "./export-text.ts";
@@ -18,7 +18,7 @@ const EXPORT_KEY = /^\d{1,15}-\d{1,15}$/;
 /** A page of the records that agree with a filter, newest first. */
 export async function listRecords(db: Db, query: PageQuery & AuditFilter): Promise<Page<AuditRecord>> {
 	const { limit, after } = positionOf(query, NUMBER_KEY);
-	const filter = checked(query);
+	const filter = filterOf(query);
 	const before = after === null ? null : Number(after);
 	const rows = await selectRecords(db, { filter, after: null, before, order: "DESC", limit: limit + 1 });
 	return pageOf(rows, limit, (row) => String(row.seq), recordOf);
@@ -30,7 +30,7 @@ export async function exportRecords(
 	ctx: Context<Parameters<AuditApi["export"]>[0], Meta>,
 ): Promise<ExportPage> {
 	const { format = "ndjson", cursor, ...query } = ctx.params;
-	const filter = checked(query);
+	const filter = filterOf(query);
 	const begins = cursor === undefined;
 	if (begins) {
 		const details = { format, ...filter };
@@ -54,15 +54,18 @@ function exportPlaceOf(cursor: string): { after: number; upTo: number } {
 }
 
 /** The filter of a query, with times as the database takes them. */
-function checked({ limit: _l, cursor: _c, since, until, ...equal }: AuditFilter & PageQuery): AuditFilter {
-	const errors: FieldError[] = [];
-	const timeOf = (name: "since" | "until", value: string) => {
-		const time = new Date(value);
-		if (!Number.isNaN(time.getTime())) return { [name]: time.toISOString() };
-		errors.push({ pointer: `/${name}`, code: "INVALID_FORMAT", message: `${name} must be a time that there is` });
-		return {};
+function filterOf({ limit: _l, cursor: _c, since, until, ...equal }: AuditFilter & PageQuery): AuditFilter {
+	return {
+		...equal,
+		...(since !== undefined && { since: timeOf("since", since) }),
+		...(until !== undefined && { until: timeOf("until", until) }),
 	};
-	const times = { ...(since && timeOf("since", since)), ...(until && timeOf("until", until)) };
-	if (errors.length > 0) throw refuseFields(errors);
-	return { ...equal, ...times };
+}
+
+function timeOf(name: string, text: string): string {
+	const time = new Date(text);
+	if (!Number.isNaN(time.getTime())) return time.toISOString();
+	throw refuseFields([
+		{ pointer: `/${name}`, code: "INVALID_FORMAT", message: `${name} must be a time that there is` },
+	]);
 }
