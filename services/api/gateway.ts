@@ -95,10 +95,12 @@ export const gatewayMethods = {
 		return methods.length > 0;
 	},
 
-	sendResponse(request: Request, response: ServerResponse, answer: OutgoingAnswer) {
+	sendResponse(this: Gateway, request: Request, response: ServerResponse, answer: OutgoingAnswer) {
 		const { body } = answer;
-		if (body instanceof Readable) sendStream(request, response, answer, body);
-		else sendJson(request, response, answer);
+		if (!(body instanceof Readable)) return sendJson(request, response, answer);
+		sendStream(request, response, answer, body, (error) =>
+			this.logger.warn(`${request.method} ${request.parsedUrl} was cut off`, error),
+		);
 	},
 
 	send404(this: Gateway, request: Request, response: ServerResponse) {

@@ -14,6 +14,8 @@ const EXPOSED_HEADERS = "Idempotency-Replayed, Location, Retry-After, X-Request-
 const ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, X-Api-Key, X-Api-Secret, X-Request-Id";
 const PREFLIGHT_MAX_AGE_S = 600;
 
+const CLIENT_LEFT = "ERR_STREAM_PREMATURE_CLOSE";
+
 /** Puts on what every answer carries. */
 export function setHeaders(response: ServerResponse, requestId: string): void {
 	for (const [name, value] of HEADERS) response.setHeader(name, value);
@@ -67,14 +69,15 @@ export function sendJson(
 }
 
 /**
- * Sends the text of `body` as fast as the client takes it. When it fails, or the client stalls or leaves, both are
- * ended: the client then knows that it has not got all.
+ * Sends the text of `body` as fast as the client takes it. When it fails, which `onFailure` is told, or the client
+ * stalls or leaves, both are ended: the client then knows that it has not got all.
  */
 export function sendStream(
 	request: IncomingMessage,
 	response: ServerResponse,
 	{ status, headers }: OutgoingAnswer,
 	body: Readable,
+	onFailure: (error: Error) => void,
 ): void {
 	if (response.headersSent || response.destroyed) return void body.destroy();
 	response.writeHead(status, { ...headers });
@@ -83,5 +86,7 @@ export function sendStream(
 		return void response.end();
 	}
 	response.setTimeout(STREAM_STALL_MS, () => response.destroy());
-	pipeline(body, response, () => {});
+	pipeline(body, response, (error) => {
+		if (error && error.code !== CLIENT_LEFT) onFailure(error);
+	});
 }

@@ -15,17 +15,34 @@ const MAX_UNANCHORED_S = 60;
 const ANCHOR_CHECK_MS = 5_000;
 
 /** Printable ASCII; anything else finds nothing, and NUL would be an error of the database. */
-const text = { type: "string", pattern: /^[\x20-\x7e]{1,300}$/ } as const;
+const name = { type: "string", pattern: /^[\x20-\x7e]{1,64}$/ } as const;
+/** An aggregate's id, or an address. */
+const object = { type: "string", pattern: /^[\x20-\x7e]{1,200}$/ } as const;
 const optional = { optional: true } as const;
 const filterRules = () => ({
-	user_id: { ...text, ...optional },
-	action: { ...text, ...optional },
-	object: { ...text, ...optional },
-	result: { ...text, ...optional },
-	request_id: { ...text, ...optional },
+	user_id: { ...name, ...optional },
+	action: { ...name, ...optional },
+	object: { ...object, ...optional },
+	result: { ...name, ...optional },
+	request_id: { ...name, ...optional },
 	since: timestampRule(),
 	until: timestampRule(),
 });
+const securityRecord = {
+	type: "object",
+	strict: true,
+	props: {
+		event_id: { type: "string", pattern: UUID_KEY },
+		time: { type: "string", pattern: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/ },
+		user_id: { ...name, nullable: true },
+		action: name,
+		object,
+		ip: { ...name, nullable: true },
+		result: name,
+		request_id: name,
+		details: { type: "object", nullable: true },
+	},
+} as const;
 
 interface Parts {
 	recorder: Recorder;
@@ -77,26 +94,7 @@ const audit: TypedService<"audit", {}, Database & Outbox & Parts> = {
 			auth: "internal",
 			params: {
 				$$strict: true,
-				records: {
-					type: "array",
-					min: 1,
-					max: MAX_RECORDS_AT_ONCE,
-					items: {
-						type: "object",
-						strict: true,
-						props: {
-							event_id: { type: "string", pattern: UUID_KEY },
-							time: { type: "string", pattern: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/ },
-							user_id: { ...text, nullable: true },
-							action: text,
-							object: text,
-							ip: { ...text, nullable: true },
-							result: text,
-							request_id: text,
-							details: { type: "object", nullable: true },
-						},
-					},
-				},
+				records: { type: "array", min: 1, max: MAX_RECORDS_AT_ONCE, items: securityRecord },
 			},
 			async handler(ctx) {
 				return { recorded: await this.recorder.add(ctx.params.records) };

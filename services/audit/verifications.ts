@@ -101,7 +101,7 @@ async function verify(
 	});
 	const { records, first_bad } = verdict;
 	const use = { action: "audit.verify", result: first_bad?.reason ?? "ok", details: { records, first_bad } };
-	// To whom it matters most, the chain is broken: that must be told even if nothing can be added to it any more.
+	// What is wrong is told even where nothing can be added to the chain any more.
 	await recordUse(audit, use, originOf(ctx)).catch((error) =>
 		audit.logger.error("A verification could not be recorded", error),
 	);

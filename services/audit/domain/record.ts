@@ -60,5 +60,5 @@ export function draftOfSecurity({ details, ...record }: SecurityRecord): Draft {
 function detailsOf(data: unknown): string | null {
 	if (typeof data !== "object" || data === null) return null;
 	const text = canonicalJson(data as Json);
-	return new TextEncoder().encode(text).length <= MAX_DETAILS_BYTES ? text : null;
+	return Buffer.byteLength(text) <= MAX_DETAILS_BYTES ? text : null;
 }
