@@ -1,3 +1,4 @@
+import type { Service } from "moleculer";
 import type { Envelope } from "../contracts/events.ts";
 import type { Db, Tx } from "../lib/db.ts";
 import { joinBus, leaveBus } from "../lib/event-bus/bus.ts";
@@ -42,7 +43,7 @@ export function consumer(name: string, options: Options = {}) {
 						name,
 						db: this.db,
 						transport: joinBus(this.broker),
-						handlers: Object.fromEntries(Object.entries(consumes).map(([type, handler]) => [type, handler.bind(this)])),
+						handlers: boundTo(this, consumes),
 						logger: this.logger,
 						...options,
 					});
@@ -58,4 +59,10 @@ export function consumer(name: string, options: Options = {}) {
 			this.consumption = null;
 		},
 	});
+}
+
+/** One function under several types stays one, so that it gets their events together. */
+function boundTo(service: Service, handlers: Handlers): Handlers {
+	const bound = new Map(Object.values(handlers).map((handler) => [handler, handler.bind(service)]));
+	return Object.fromEntries(Object.entries(handlers).map(([type, handler]) => [type, bound.get(handler) ?? handler]));
 }
