@@ -67,7 +67,16 @@ export interface SessionRevoked {
 	readonly reason: "logout" | "revoked" | "reuse" | "suspended" | "replaced";
 }
 
+export interface ApiKeyCreated {
+	readonly user_id: string;
+	readonly key_id: string;
+	readonly name: string;
+	readonly scopes: readonly ("read" | "trade")[];
+	readonly ip: string;
+}
+
 export interface AuthEvents {
+	"auth.key_created": ApiKeyCreated;
 	"auth.logged_in": LoggedIn;
 	"auth.session_revoked": SessionRevoked;
 }

@@ -38,3 +38,12 @@ export interface EventsApi {
 	/** In the order of recording. */
 	query(params: EventQuery): Page<Envelope>;
 }
+
+export interface EventsEvents {
+	"events.subscription_disabled": {
+		readonly subscription_id: string;
+		readonly user_id: string;
+		readonly url: string;
+		readonly reason: string;
+	};
+}

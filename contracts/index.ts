@@ -1,8 +1,9 @@
 import type { AuthApi, AuthEvents } from "./auth.ts";
 import type { ConfigApi, ConfigEvents } from "./config.ts";
 import type { DataApi, DataEvents } from "./data.ts";
-import type { Envelope, EventsApi } from "./events.ts";
+import type { Envelope, EventsApi, EventsEvents } from "./events.ts";
 import type { HealthApi } from "./health.ts";
+import type { NotificationsApi, NotificationsEvents } from "./notifications.ts";
 import type { OrdersApi, OrdersEvents } from "./orders.ts";
 import type { RiskApi, RiskEvents } from "./risk.ts";
 import type { TradingApi, TradingEvents } from "./trading.ts";
@@ -17,6 +18,7 @@ export interface Services {
 	data: DataApi;
 	events: EventsApi;
 	health: HealthApi;
+	notifications: NotificationsApi;
 	orders: OrdersApi;
 	risk: RiskApi;
 	trading: TradingApi;
@@ -28,6 +30,8 @@ export interface Events
 	extends AuthEvents,
 		ConfigEvents,
 		DataEvents,
+		EventsEvents,
+		NotificationsEvents,
 		OrdersEvents,
 		RiskEvents,
 		TradingEvents,

@@ -43,6 +43,26 @@ export interface RiskApi {
 	}): RiskLimits;
 }
 
+/** What a halt is about: all trading, one symbol's, or one user's. */
+export type TradingScope = "global" | "symbol" | "user";
+
+export interface TradingHalted {
+	readonly scope: TradingScope;
+	readonly id: string | null;
+	readonly mode: "halted" | "reducing";
+	readonly reason: string;
+	readonly cancel_open: boolean;
+	readonly by: string;
+}
+
+export interface TradingResumed {
+	readonly scope: TradingScope;
+	readonly id: string | null;
+	readonly by: string;
+}
+
 export interface RiskEvents {
 	"risk.limits_changed": RiskLimits;
+	"risk.trading_halted": TradingHalted;
+	"risk.trading_resumed": TradingResumed;
 }

@@ -1,5 +1,15 @@
 /** Every service with a database of its own: `<name>_db`, reached by `<NAME>_DATABASE_URL`. */
-export const STATEFUL_SERVICES = ["auth", "config", "data", "events", "orders", "risk", "trading", "users"] as const;
+export const STATEFUL_SERVICES = [
+	"auth",
+	"config",
+	"data",
+	"events",
+	"notifications",
+	"orders",
+	"risk",
+	"trading",
+	"users",
+] as const;
 
 /** Every service of the cluster: the folders under `services/`, the values of `SERVICES`, what readiness waits for. */
 export const SERVICE_NAMES = ["api", "health", ...STATEFUL_SERVICES] as const;

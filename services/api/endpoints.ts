@@ -72,6 +72,18 @@ const DATA = [
 	endpoint("GET", "/api/data/:symbol/trades", "data.trades", { query: page }),
 ];
 
+const NOTIFICATIONS = [
+	endpoint("GET", "/api/notifications", "notifications.list", { query: { ...page, unread: "boolean", kind: "text" } }),
+	endpoint("POST", "/api/notifications/read-all", "notifications.readAll"),
+	endpoint("POST", "/api/notifications/:notification_id/read", "notifications.read"),
+	endpoint("GET", "/api/notifications/preferences", "notifications.preferences"),
+	endpoint("PUT", "/api/notifications/preferences", "notifications.setPreferences", { body: true }),
+	endpoint("POST", "/api/notifications/webhooks", "notifications.addWebhook", { body: true, status: 201 }),
+	endpoint("GET", "/api/notifications/webhooks", "notifications.webhooks", { answer: answers.wholeList }),
+	endpoint("DELETE", "/api/notifications/webhooks/:webhook_id", "notifications.removeWebhook"),
+	endpoint("GET", "/api/notifications/webhooks/:webhook_id/attempts", "notifications.deliveries", { query: page }),
+];
+
 const OPERATIONS = [
 	endpoint("GET", "/api/risk/limits", "risk.limits"),
 	endpoint("PUT", "/api/risk/limits/:scope", "risk.setLimits", { body: true }),
@@ -86,4 +98,12 @@ const OPERATIONS = [
 ];
 
 /** Every route to an action; there is no other way in from outside. */
-export const ENDPOINTS: readonly Endpoint[] = [...USERS, ...AUTH, ...ORDERS, ...TRADING, ...DATA, ...OPERATIONS];
+export const ENDPOINTS: readonly Endpoint[] = [
+	...USERS,
+	...AUTH,
+	...ORDERS,
+	...TRADING,
+	...DATA,
+	...NOTIFICATIONS,
+	...OPERATIONS,
+];

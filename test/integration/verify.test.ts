@@ -8,7 +8,17 @@ import { until } from "../support/until.ts";
 
 let node: TestNode;
 beforeAll(async () => {
-	node = await startServices(["auth", "config", "data", "events", "orders", "risk", "trading", "users"]);
+	node = await startServices([
+		"auth",
+		"config",
+		"data",
+		"events",
+		"notifications",
+		"orders",
+		"risk",
+		"trading",
+		"users",
+	]);
 	await trade();
 });
 afterAll(() => node.stop());
