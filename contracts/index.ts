@@ -4,6 +4,7 @@ import type { ConfigApi, ConfigEvents } from "./config.ts";
 import type { DataApi, DataEvents } from "./data.ts";
 import type { Envelope, EventsApi, EventsEvents } from "./events.ts";
 import type { HealthApi } from "./health.ts";
+import type { NotificationsApi, NotificationsEvents } from "./notifications.ts";
 import type { OrdersApi, OrdersEvents } from "./orders.ts";
 import type { RiskApi, RiskEvents } from "./risk.ts";
 import type { TradingApi, TradingEvents } from "./trading.ts";
@@ -19,6 +20,7 @@ export interface Services {
 	data: DataApi;
 	events: EventsApi;
 	health: HealthApi;
+	notifications: NotificationsApi;
 	orders: OrdersApi;
 	risk: RiskApi;
 	trading: TradingApi;
@@ -32,6 +34,7 @@ export interface Events
 		ConfigEvents,
 		DataEvents,
 		EventsEvents,
+		NotificationsEvents,
 		OrdersEvents,
 		RiskEvents,
 		TradingEvents,

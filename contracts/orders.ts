@@ -113,7 +113,7 @@ export interface OrderStatusUpdated {
 	readonly reject_code: RejectCode | null;
 }
 
-/** Fills that one command gave an order. `filled_quantity` and `average_price` are the order's totals after them. */
+/** Fills that one command gave an order. Quantities and `average_price` are the order's totals after them. */
 export interface OrderExecuted {
 	readonly order_id: string;
 	readonly user_id: string;
@@ -121,6 +121,7 @@ export interface OrderExecuted {
 	readonly side: Side;
 	readonly fills: readonly { readonly trade_id: string; readonly price: Decimal; readonly quantity: Decimal }[];
 	readonly filled_quantity: Decimal;
+	readonly remaining_quantity: Decimal;
 	readonly average_price: Decimal;
 }
 

@@ -33,6 +33,10 @@ export interface Env {
 	readonly corsOrigins: readonly string[];
 	/** WEBHOOK_PRIVATE_HOSTS: hosts, as `URL` writes them, that webhooks may go to although private, also without TLS. */
 	readonly webhookPrivateHosts: readonly string[];
+	/** SMTP_URL: the server that mail is sent by, or null for mail into files under `dataDir`. */
+	readonly smtpUrl: string | null;
+	/** MAIL_FROM: the address that mail comes from. */
+	readonly mailFrom: string;
 	/** ORDERS_DATABASE_URL and its like; throws when the variable is missing or wrong. */
 	databaseUrl(service: string): string;
 }
@@ -55,6 +59,8 @@ export function env(source: NodeJS.ProcessEnv = process.env): Env {
 		metricsPort: text("METRICS_PORT", "") ? integer("METRICS_PORT", text("METRICS_PORT", ""), 1, 65_535) : null,
 		corsOrigins: list(text("CORS_ORIGINS", "")).map((origin) => corsOrigin(origin)),
 		webhookPrivateHosts: list(text("WEBHOOK_PRIVATE_HOSTS", "")).map((host) => hostName(host)),
+		smtpUrl: text("SMTP_URL", "") ? smtpUrl(text("SMTP_URL", "")) : null,
+		mailFrom: mailFrom(text("MAIL_FROM", text("SMTP_URL", "") ? "" : "notifications@localhost")),
 		databaseUrl: (service) => databaseUrl(service, source),
 	};
 }
@@ -149,6 +155,19 @@ function hostName(value: string): string {
 	const url = isIPv6(value) || /^[\w.-]+$/.test(value) ? URL.parse(`https://${host}`) : null;
 	if (!url) throw wrong("WEBHOOK_PRIVATE_HOSTS", value, "a comma list of host names or addresses, without ports");
 	return url.hostname;
+}
+
+function smtpUrl(value: string): string {
+	const url = URL.parse(value);
+	if (!url?.hostname || !["smtp:", "smtps:"].includes(url.protocol)) {
+		throw wrong("SMTP_URL", withoutPassword(value), "smtp://user:password@host:port or smtps://...");
+	}
+	return value;
+}
+
+function mailFrom(value: string): string {
+	if (!/^[\w.+-]+@[\w.-]+$/.test(value)) throw wrong("MAIL_FROM", value, "an address such as notices@example.com");
+	return value;
 }
 
 function databaseUrl(service: string, source: NodeJS.ProcessEnv): string {

@@ -5,6 +5,7 @@ export const STATEFUL_SERVICES = [
 	"config",
 	"data",
 	"events",
+	"notifications",
 	"orders",
 	"risk",
 	"trading",
@@ -12,10 +13,21 @@ export const STATEFUL_SERVICES = [
 ] as const;
 
 /** The services that take events in. */
-export const CONSUMERS = ["audit", "auth", "data", "events", "orders", "risk"] as const;
+export const CONSUMERS = ["audit", "auth", "data", "events", "notifications", "orders", "risk"] as const;
 
 /** The services that tell events. */
-export const TELLERS = ["audit", "auth", "config", "data", "events", "orders", "risk", "trading", "users"] as const;
+export const TELLERS = [
+	"audit",
+	"auth",
+	"config",
+	"data",
+	"events",
+	"notifications",
+	"orders",
+	"risk",
+	"trading",
+	"users",
+] as const;
 
 /** Every service of the cluster: the folders under `services/`, the values of `SERVICES`, what readiness waits for. */
 export const SERVICE_NAMES = ["api", "health", ...STATEFUL_SERVICES] as const;

@@ -64,9 +64,7 @@ export function consumer(name: string, { recordedIn, except = [] }: Options = {}
 						name,
 						db: this.db,
 						transport: joinBus(this.broker),
-						handlers: Object.fromEntries(
-							Object.entries(handlersOf(this)).map(([type, handler]) => [type, handler.bind(this)]),
-						),
+						handlers: boundTo(this, handlersOf(this)),
 						keepsInbox: !recordedIn,
 						logger: this.logger,
 					});
@@ -111,4 +109,10 @@ function running({ consumption }: Consuming): Consumer {
 
 function handlersOf(service: Service): Handlers {
 	return (service.schema as unknown as { readonly consumes: Handlers }).consumes;
+}
+
+/** One function under several types stays one, so that it gets their events together. */
+function boundTo(service: Service, handlers: Handlers): Handlers {
+	const bound = new Map(Object.values(handlers).map((handler) => [handler, handler.bind(service)]));
+	return Object.fromEntries(Object.entries(handlers).map(([type, handler]) => [type, bound.get(handler) ?? handler]));
 }

@@ -1,7 +1,7 @@
 import { Resolver } from "node:dns/promises";
 
 /** Of each name server, tried twice. */
-const ANSWER_TIMEOUT_MS = 2_000;
+const ANSWER_TIMEOUT_MS = 1_000;
 const TRIES = 2;
 
 /** Gives the addresses of a host; rejects when there are none or the name servers do not say. */

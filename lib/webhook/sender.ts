@@ -41,6 +41,8 @@ export interface SenderOptions {
 }
 
 const TIMEOUT_MS = 10_000;
+/** Somebody waits for it, in a request. */
+const CHECK_TIMEOUT_MS = 3_000;
 /** An answer says all by its status; so much more is read to let its sender finish, then the connection is cut. */
 const MAX_ANSWER_BYTES = 4_096;
 /** For each address of a host but the last. */
@@ -81,7 +83,7 @@ export function webhookSender({ resolve, privateHosts, timeoutMs = TIMEOUT_MS }:
 			}
 		},
 		async check(url) {
-			const destination = await destinationOf(url, AbortSignal.timeout(timeoutMs));
+			const destination = await destinationOf(url, AbortSignal.timeout(Math.min(CHECK_TIMEOUT_MS, timeoutMs)));
 			return "code" in destination ? destination : null;
 		},
 	};

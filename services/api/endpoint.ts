@@ -27,7 +27,7 @@ export interface Endpoint<N extends ActionName = ActionName> {
 	/** Of an answer, 200 unless told. */
 	readonly status?: number;
 	/** The query's parameters. */
-	readonly query?: Readonly<Record<string, "text" | "integer">>;
+	readonly query?: Readonly<Record<string, "text" | "integer" | "boolean">>;
 	/** Parameters that required headers give, by the header's name in lower case. */
 	readonly headers?: Readonly<Record<string, string>>;
 	/** The members of a JSON object in the body are parameters. */

@@ -91,6 +91,21 @@ const auditFilter = {
 	until: "text",
 } as const;
 
+const NOTIFICATIONS = [
+	endpoint("GET", "/api/notifications", "notifications.list", {
+		scope: "read",
+		query: { ...page, unread: "boolean", kind: "text" },
+	}),
+	endpoint("POST", "/api/notifications/read-all", "notifications.readAll"),
+	endpoint("POST", "/api/notifications/:notification_id/read", "notifications.read"),
+	endpoint("GET", "/api/notifications/preferences", "notifications.preferences", { scope: "read" }),
+	endpoint("PUT", "/api/notifications/preferences", "notifications.setPreferences", { body: true }),
+	endpoint("POST", "/api/notifications/webhooks", "notifications.addWebhook", { body: true, status: 201 }),
+	endpoint("GET", "/api/notifications/webhooks", "notifications.webhooks", { answer: answers.wholeList }),
+	endpoint("DELETE", "/api/notifications/webhooks/:webhook_id", "notifications.removeWebhook"),
+	endpoint("GET", "/api/notifications/webhooks/:webhook_id/attempts", "notifications.deliveries", { query: page }),
+];
+
 const EVENTS = [
 	endpoint("GET", "/api/events", "events.query", {
 		query: {
@@ -145,5 +160,6 @@ export const ENDPOINTS: readonly Endpoint[] = [
 	...TRADING,
 	...DATA,
 	...EVENTS,
+	...NOTIFICATIONS,
 	...OPERATIONS,
 ];

@@ -7,6 +7,7 @@ import type { Endpoint } from "./endpoint.ts";
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 const INTEGER = /^-?\d{1,15}$/;
+const BOOLEANS: ReadonlySet<string> = new Set(["true", "false"]);
 
 /** The client's own id for a request if it gave a sane one, else a new one. */
 export function requestIdOf(header: string | string[] | undefined): string {
@@ -50,11 +51,18 @@ function queryOf(endpoint: Endpoint, query: URLSearchParams): Record<string, unk
 		else if (text === "" && endpoint.method === "GET") continue;
 		else if (type === "integer" && !INTEGER.test(text))
 			errors.push(wrong(name, "INVALID_TYPE", "must be a whole number"));
+		else if (type === "boolean" && !BOOLEANS.has(text))
+			errors.push(wrong(name, "INVALID_TYPE", "must be true or false"));
 		else if (!isStorable(text)) errors.push(wrong(name, "INVALID_CHARACTER", "has a character that is not allowed"));
-		else params[name] = type === "integer" ? Number(text) : text;
+		else params[name] = valueOf(text, type);
 	}
 	if (errors.length > 0) throw refuseFields(errors);
 	return params;
+}
+
+function valueOf(text: string, type: "text" | "integer" | "boolean"): string | number | boolean {
+	if (type === "integer") return Number(text);
+	return type === "boolean" ? text === "true" : text;
 }
 
 function headersOf(endpoint: Endpoint, { headers }: IncomingMessage): Record<string, string> {

@@ -1,5 +1,8 @@
 import { randomBytes } from "node:crypto";
+import { rm } from "node:fs/promises";
 import type net from "node:net";
+import os from "node:os";
+import path from "node:path";
 import type { ServiceBroker } from "moleculer";
 import { createNode } from "../../cli/node.ts";
 import type { Db } from "../../lib/db.ts";
@@ -17,6 +20,8 @@ export interface TestNode {
 	readonly broker: ServiceBroker;
 	/** The services' databases, for a look behind the curtain. */
 	readonly dbs: Readonly<Record<StatefulService, Db>>;
+	/** The node's own, where it keeps mail. */
+	readonly dataDir: string;
 	stop(): Promise<void>;
 }
 
@@ -30,12 +35,19 @@ export async function startServices(services: readonly ServiceName[]): Promise<T
 	const stateful = services.filter(isStateful);
 	const databases = await Promise.all(stateful.map((service) => createDatabase(service)));
 	const id = randomBytes(6).toString("hex");
-	Object.assign(process.env, { NAMESPACE: `test-${id}`, NODE_ID: `node-${id}`, HOST: "127.0.0.1", PORT: "0" });
+	const dataDir = path.join(os.tmpdir(), `agt-data-${id}`);
+	Object.assign(process.env, {
+		NAMESPACE: `test-${id}`,
+		NODE_ID: `node-${id}`,
+		HOST: "127.0.0.1",
+		PORT: "0",
+		DATA_DIR: dataDir,
+	});
 	stateful.forEach((service, i) => (process.env[databaseVariable(service)] = databases[i]?.url));
 	try {
 		const broker = await createNode(services, { logger: false, dependencyInterval: 10 });
 		await broker.start();
-		return testNode(broker, stateful, databases);
+		return testNode(broker, stateful, databases, dataDir);
 	} catch (error) {
 		await Promise.all(databases.map((database) => database.drop()));
 		throw error;
@@ -54,14 +66,17 @@ function testNode(
 	broker: ServiceBroker,
 	stateful: readonly StatefulService[],
 	databases: readonly TestDatabase[],
+	dataDir: string,
 ): TestNode {
 	const dbs = Object.fromEntries(stateful.map((service, i) => [service, databases[i]?.db]));
 	return {
 		broker,
 		dbs: dbs as Record<StatefulService, Db>,
+		dataDir,
 		async stop() {
 			await broker.stop();
 			await Promise.all(databases.map((database) => database.drop()));
+			await rm(dataDir, { recursive: true, force: true });
 		},
 	};
 }

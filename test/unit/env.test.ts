@@ -10,6 +10,8 @@ test("a machine with nothing set gets everything on loopback, without NATS", () 
 		namespace: "agt",
 		logLevel: "warn",
 	});
+	expect(settings.smtpUrl).toBeNull();
+	expect(settings.webhookPrivateHosts).toEqual([]);
 	expect(settings.dataDir).toBe(`${process.cwd()}/.data`);
 	expect(settings.services).toEqual(SERVICE_NAMES);
 });
@@ -22,11 +24,15 @@ test("what is set is taken", () => {
 		CORS_ORIGINS: "https://a.example,http://localhost:3000",
 		NODE_ID: "orders-1",
 		WEBHOOK_PRIVATE_HOSTS: "Receiver.internal, 10.0.0.7,::1",
+		SMTP_URL: "smtps://user:secret@mail.internal:465",
+		MAIL_FROM: "notices@example.com",
 	});
 	expect(settings.port).toBe(0);
 	expect(settings.services).toEqual(["orders", "risk"]);
 	expect(settings.corsOrigins).toEqual(["https://a.example", "http://localhost:3000"]);
 	expect(settings.nodeId).toBe("orders-1");
+	expect(settings.smtpUrl).toBe("smtps://user:secret@mail.internal:465");
+	expect(settings.mailFrom).toBe("notices@example.com");
 	expect(settings.webhookPrivateHosts).toEqual(["receiver.internal", "10.0.0.7", "[::1]"]);
 	expect(settings.logLevel).toBe("info");
 });
@@ -44,6 +50,9 @@ test.each([
 	["DATABASE_POOL_SIZE", "1", "whole number from 2 to 100"],
 	["CORS_ORIGINS", "https://a.example/", "origins such as https://app.example.com"],
 	["CORS_ORIGINS", "null", "origins such as https://app.example.com"],
+	["SMTP_URL", "mail.internal:25", "smtp://user:password@host:port"],
+	["SMTP_URL", "https://mail.internal", "smtp://user:password@host:port"],
+	["MAIL_FROM", "Notices <notices@example.com>", "an address such as"],
 	["WEBHOOK_PRIVATE_HOSTS", "localhost:8080", "host names or addresses, without ports"],
 	["WEBHOOK_PRIVATE_HOSTS", "https://localhost", "host names or addresses, without ports"],
 	["WEBHOOK_PRIVATE_HOSTS", "10.0.0.0/8", "host names or addresses, without ports"],
@@ -68,8 +77,14 @@ test("a missing or wrong database URL names its variable", () => {
 });
 
 test("passwords stay out of messages", () => {
-	const message = messageOf(() => env({ TRANSPORTER: "http://user:secret@10.0.0.1" }));
-	expect(message).not.toContain("secret");
+	for (const variable of ["TRANSPORTER", "SMTP_URL"]) {
+		const message = messageOf(() => env({ [variable]: "http://user:secret@10.0.0.1" }));
+		expect(message).not.toContain("secret");
+	}
+});
+
+test("who sends mail by a server says from which address", () => {
+	expect(messageOf(() => env({ SMTP_URL: "smtp://mail.internal" }))).toContain("MAIL_FROM");
 });
 
 function messageOf(work: () => unknown): string {

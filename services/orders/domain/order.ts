@@ -87,13 +87,14 @@ function changedAt(
 
 /** Tells of the fills first, then of the status that they led to. */
 function withEvents(before: OrderRecord, after: OrderRecord, fills: ExecutionReport["fills"]): Applied {
-	const { order_id, user_id, symbol, side, filled_quantity, average_price } = after;
+	const { order_id, user_id, symbol, side, filled_quantity, remaining_quantity, average_price } = after;
 	const events: OrderEvent[] = [];
 	const nextSeq = () => before.event_seq + events.length + 1;
 	for (let i = 0; i < fills.length && average_price !== null; i += MAX_FILLS_PER_EVENT) {
 		const chunk = fills.slice(i, i + MAX_FILLS_PER_EVENT);
 		const told = chunk.map(({ trade_id, price, quantity }) => ({ trade_id, price, quantity }));
-		const data = { order_id, user_id, symbol, side, fills: told, filled_quantity, average_price };
+		const totals = { filled_quantity, remaining_quantity, average_price };
+		const data = { order_id, user_id, symbol, side, fills: told, ...totals };
 		events.push({ type: "orders.executed", aggregate_seq: nextSeq(), data });
 	}
 	if (after.status !== before.status) {

@@ -25,6 +25,8 @@ const FOR_KEYS = {
 		"GET /api/users/me",
 		"GET /api/users/:user_id",
 		"GET /api/events/subscriptions",
+		"GET /api/notifications",
+		"GET /api/notifications/preferences",
 		"GET /api/orders",
 		"GET /api/orders/:order_id",
 		"GET /api/orders/by-client-id/:client_order_id",

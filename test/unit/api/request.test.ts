@@ -4,7 +4,9 @@ import { type Endpoint, endpoint } from "../../../services/api/endpoint.ts";
 import { parametersOf, requestIdOf } from "../../../services/api/request.ts";
 
 const place = endpoint("POST", "/api/orders", "orders.place", { body: true });
-const list = endpoint("GET", "/api/orders", "orders.list", { query: { limit: "integer", symbol: "text" } });
+const list = endpoint("GET", "/api/orders", "orders.list", {
+	query: { limit: "integer", symbol: "text", open: "boolean" },
+});
 const update = endpoint("PUT", "/api/users/:user_id", "users.update", { body: true });
 const deposit = endpoint("POST", "/d", "trading.deposit", {
 	body: true,
@@ -42,6 +44,8 @@ test("an empty filter of a list is none, but none of what changes things", async
 test("parameters come from path, query, headers and body", async () => {
 	expect(await ask(update, { path: { user_id: "u" }, body: '{"email":"e"}' })).toEqual({ user_id: "u", email: "e" });
 	expect(await ask(list, { query: "limit=5&symbol=BTC-USD" })).toEqual({ limit: 5, symbol: "BTC-USD" });
+	expect(await ask(list, { query: "open=true" })).toEqual({ open: true });
+	expect(await ask(list, { query: "open=false" })).toEqual({ open: false });
 	expect(await ask(deposit, { body: '{"amount":"1"}', headers: { "idempotency-key": "k" } })).toEqual({
 		amount: "1",
 		idempotency_key: "k",

@@ -139,7 +139,7 @@ test("a report ahead of its predecessor is too early; one that covers the gap te
 	const { events } = applied(first, whole);
 	expect(events[0]).toMatchObject({
 		type: "orders.executed",
-		data: { fills: [{ trade_id: "t2" }, { trade_id: "t3" }] },
+		data: { fills: [{ trade_id: "t2" }, { trade_id: "t3" }], filled_quantity: "3", remaining_quantity: "0" },
 	});
 });
 

@@ -1,0 +1,134 @@
+import type { Logger } from "moleculer";
+import { v7 as newId } from "uuid";
+import type { Tx } from "../../lib/db.ts";
+import { pause } from "../../lib/event-bus/leader.ts";
+import { retryDelayMs } from "../../lib/webhook/index.ts";
+import type { Database } from "../../mixins/database.mixin.ts";
+import type { Outbox } from "../../mixins/outbox.mixin.ts";
+import type { Deliver, Outcome } from "./deliver.ts";
+import { claimDispatches, type Dispatch, noteFailed, noteSent, type SendingChannel } from "./dispatch.store.ts";
+import { aggregateOf, disableSilent } from "./webhook.store.ts";
+
+/**
+ * Under way at once, in all and of one lane: messages to one webhook, mail to one user. A message that waits costs no
+ * more than a socket. Mail has places of its own, so that a mail server that hangs holds up no webhook.
+ */
+const LIMITS: Readonly<Record<SendingChannel, { readonly inAll: number; readonly perLane: number }>> = {
+	webhook: { inAll: 100, perLane: 4 },
+	email: { inAll: 8, perLane: 2 },
+};
+/** Longer than any try takes; what a node that has died had begun is begun again after it. */
+const LEASE_MS = 60_000;
+/** How soon is seen what has become due, and what another node has left. */
+const POLL_MS = 1_000;
+/** When the node stops: what takes longer is left, and is begun again by another. */
+const STOP_GRACE_MS = 2_000;
+
+type Host = Database & Pick<Outbox, "stage"> & { readonly logger: Pick<Logger, "warn"> };
+
+/** Sends what is to be sent by one channel. Every node has one; each dispatch is taken by one of them. */
+export interface Dispatcher {
+	/** Tells that there is something to send. */
+	kick(): void;
+	stop(): Promise<void>;
+}
+
+/**
+ * Sends until it is stopped, each dispatch until it has arrived or `delayMs` gives up. A webhook where nothing has
+ * arrived for the whole time that one was tried is disabled.
+ */
+export function startDispatcher(
+	host: Host,
+	channel: SendingChannel,
+	deliver: Deliver,
+	delayMs = retryDelayMs,
+): Dispatcher {
+	const { inAll, perLane } = LIMITS[channel];
+	const sending = new Map<string, { readonly lane: string; readonly done: Promise<void> }>();
+	let wake = new AbortController();
+	let stopped = false;
+	let failures = 0;
+	const running = run();
+
+	async function run(): Promise<void> {
+		while (!stopped) {
+			wake = new AbortController();
+			try {
+				await beginAll();
+				failures = 0;
+			} catch (error) {
+				failures += 1;
+				if (failures === 1) host.logger.warn("notifications wait to be sent", error);
+			}
+			await pause(POLL_MS, wake.signal);
+		}
+	}
+
+	async function beginAll(): Promise<void> {
+		while (!stopped && sending.size < inAll) {
+			// A lane has its next few once all of the last few are through.
+			const except = [...new Set([...sending.values()].map(({ lane }) => lane))];
+			const claim = { channel, limit: inAll - sending.size, perLane, except, leaseMs: LEASE_MS };
+			const claimed = await claimDispatches(host.db, claim);
+			if (claimed.length === 0) return;
+			for (const dispatch of claimed) begin(dispatch);
+		}
+	}
+
+	function begin(dispatch: Dispatch): void {
+		const { dispatchId, lane } = dispatch;
+		const done = deliver(dispatch)
+			.then((outcome) => settle(host, dispatch, outcome, delayMs))
+			.catch((error) => host.logger.warn(`dispatch ${dispatchId} is tried again later`, error))
+			.finally(() => {
+				sending.delete(dispatchId);
+				if (![...sending.values()].some((other) => other.lane === lane)) wake.abort();
+			});
+		sending.set(dispatchId, { lane, done });
+	}
+
+	return {
+		kick: () => wake.abort(),
+		async stop() {
+			stopped = true;
+			wake.abort();
+			await running;
+			const grace = new AbortController();
+			const all = Promise.all([...sending.values()].map(({ done }) => done));
+			await Promise.race([all, pause(STOP_GRACE_MS, grace.signal)]);
+			grace.abort();
+		},
+	};
+}
+
+/** Writes down what has become of a try. */
+async function settle(
+	host: Host,
+	dispatch: Dispatch,
+	outcome: Outcome,
+	delayMs: (failures: number) => number | null,
+): Promise<void> {
+	await host.db.transaction(async (tx) => {
+		if (outcome.ok) return noteSent(tx, dispatch);
+		const delay = outcome.final ? null : delayMs(dispatch.attempts + 1);
+		await noteFailed(tx, dispatch, outcome.error, delay);
+		if (delay === null && !outcome.final && dispatch.webhook)
+			await disable(host, tx, dispatch.webhook.id, dispatch.createdAt, outcome.error);
+	});
+}
+
+async function disable(host: Host, tx: Tx, webhookId: string, since: Date, reason: string): Promise<void> {
+	const disabled = await disableSilent(tx, webhookId, since, reason);
+	if (!disabled) return;
+	const { webhook_id, user_id, url, version } = disabled;
+	await host.stage(tx, [
+		{
+			type: "notifications.webhook_disabled",
+			aggregate_id: aggregateOf(webhook_id),
+			aggregate_seq: version,
+			data: { webhook_id, user_id, url, reason },
+			correlation_id: newId(),
+			actor: null,
+		},
+	]);
+}

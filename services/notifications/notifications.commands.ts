@@ -1,0 +1,111 @@
+import type { Context } from "moleculer";
+import { v7 as newId } from "uuid";
+import type { Meta } from "../../contracts/index.ts";
+import type {
+	NewWebhook,
+	Notification,
+	NotificationPreferences,
+	NotificationsApi,
+} from "../../contracts/notifications.ts";
+import { callerOf, originOf } from "../../lib/caller.ts";
+import { refuse, refuseFields } from "../../lib/refuse.ts";
+import { checkWebhookUrl, newWebhookSecret } from "../../lib/webhook/index.ts";
+import type { Database } from "../../mixins/database.mixin.ts";
+import type { Outbox } from "../../mixins/outbox.mixin.ts";
+import { chosen, preferencesOf, shownBroadcasts } from "./domain/preferences.ts";
+import { markAllRead, markRead } from "./inbox.store.ts";
+import { lockRecipient, readChoices, saveChoices } from "./recipient.store.ts";
+import * as store from "./webhook.store.ts";
+
+type Request<A extends keyof NotificationsApi> = Context<Parameters<NotificationsApi[A]>[0], Meta>;
+
+/** One for each of somebody's systems, and a few to try. */
+const MAX_WEBHOOKS_PER_USER = 10;
+
+/** Marks one of the caller's notifications as read; somebody else's is as good as none. */
+export async function readOne({ db }: Database, ctx: Request<"read">): Promise<Notification> {
+	const { notification_id } = ctx.params;
+	const read = await db.transaction((tx) => markRead(tx, callerOf(ctx).user_id, notification_id));
+	if (!read) throw refuse("NOT_FOUND", "There is no such notification");
+	return read;
+}
+
+/** Marks all of the caller's notifications as read. */
+export function readAll({ db }: Database, userId: string): Promise<{ readonly read: number }> {
+	return db.transaction(async (tx) => {
+		const choices = (await readChoices(tx, [userId])).get(userId) ?? {};
+		return { read: await markAllRead(tx, userId, shownBroadcasts(choices)) };
+	});
+}
+
+/** Changes where the caller's notifications go. A change that changes nothing is not told. */
+export function setPreferences(
+	service: Database & Outbox,
+	ctx: Request<"setPreferences">,
+): Promise<NotificationPreferences> {
+	const { user_id } = callerOf(ctx);
+	return service.db.transaction(async (tx) => {
+		const before = await lockRecipient(tx, user_id);
+		const after = chosen(before, ctx.params);
+		if (!after) return preferencesOf(before);
+		const preferences = preferencesOf(after);
+		await service.stage(tx, [
+			{
+				type: "notifications.preferences_changed",
+				aggregate_id: `notification-preferences:${user_id}`,
+				aggregate_seq: await saveChoices(tx, user_id, after),
+				data: { user_id, preferences },
+				...originOf(ctx),
+			},
+		]);
+		return preferences;
+	});
+}
+
+/** Adds a webhook of the caller; gives the secret this once. */
+export async function addWebhook(service: Database & Outbox, ctx: Request<"addWebhook">): Promise<NewWebhook> {
+	const { user_id } = callerOf(ctx);
+	const { url, kinds = null } = ctx.params;
+	const problem = await checkWebhookUrl(url);
+	if (problem) throw refuseFields([problem]);
+	const secret = newWebhookSecret();
+	return service.db.transaction(async (tx) => {
+		await lockRecipient(tx, user_id);
+		if ((await store.countWebhooks(tx, user_id)) >= MAX_WEBHOOKS_PER_USER)
+			throw refuse("MAX_WEBHOOKS", "No more webhooks can be added", { limit: MAX_WEBHOOKS_PER_USER });
+		const webhook = await store.insertWebhook(tx, { webhook_id: newId(), user_id, url, kinds, secret });
+		const { webhook_id, version } = webhook;
+		await service.stage(tx, [
+			{
+				type: "notifications.webhook_added",
+				aggregate_id: store.aggregateOf(webhook_id),
+				aggregate_seq: version,
+				data: { webhook_id, user_id, url, kinds },
+				...originOf(ctx),
+			},
+		]);
+		return { ...store.shown(webhook), secret };
+	});
+}
+
+/** Removes a webhook of the caller, and with it all that waited to be sent there. */
+export function removeWebhook(
+	service: Database & Outbox,
+	ctx: Request<"removeWebhook">,
+): Promise<{ readonly removed: true }> {
+	return service.db.transaction(async (tx) => {
+		const removed = await store.removeWebhook(tx, callerOf(ctx).user_id, ctx.params.webhook_id);
+		if (!removed) throw refuse("NOT_FOUND", "There is no such webhook");
+		const { webhook_id, user_id, url, version } = removed;
+		await service.stage(tx, [
+			{
+				type: "notifications.webhook_removed",
+				aggregate_id: store.aggregateOf(webhook_id),
+				aggregate_seq: version,
+				data: { webhook_id, user_id, url },
+				...originOf(ctx),
+			},
+		]);
+		return { removed: true };
+	});
+}
