@@ -2,7 +2,8 @@ import { v7 as uuid } from "uuid";
 import type { NewApiKey } from "../../contracts/auth.ts";
 import { isAddressRange } from "../../lib/address-ranges.ts";
 import { callerOf, originOf } from "../../lib/caller.ts";
-import { refuse, refuseFields } from "../../lib/refuse.ts";
+import { foreignId } from "../../lib/foreign.ts";
+import { refuse, refuseFields, refuseNotFound } from "../../lib/refuse.ts";
 import { shownKey } from "./api-keys.queries.ts";
 import * as store from "./api-keys.store.ts";
 import { type Auth, hintRevoked, type Request } from "./auth.commands.ts";
@@ -43,8 +44,8 @@ export async function createKey(auth: Auth, ctx: Request<"createApiKey">): Promi
 export async function deleteKey(auth: Auth, ctx: Request<"deleteApiKey">): Promise<{ readonly revoked: true }> {
 	const { key_id } = ctx.params;
 	const { user_id } = callerOf(ctx);
-	await auth.db.transaction(async (tx) => {
-		if (!(await store.deleteKey(tx, user_id, key_id))) throw refuse("NOT_FOUND", "There is no such API key");
+	const deleted = await auth.db.transaction(async (tx) => {
+		if (!(await store.deleteKey(tx, user_id, key_id))) return false;
 		await auth.stage(tx, [
 			{
 				type: "auth.key_deleted",
@@ -55,8 +56,11 @@ export async function deleteKey(auth: Auth, ctx: Request<"deleteApiKey">): Promi
 			},
 		]);
 		hintRevoked(auth, tx);
+		return true;
 	});
-	return { revoked: true };
+	if (deleted) return { revoked: true };
+	const foreign = await foreignId(auth.db, { table: "api_keys", key: "key_id" }, user_id, key_id);
+	throw refuseNotFound("There is no such API key", foreign && `api-key:${foreign}`);
 }
 
 function assertRanges(texts: readonly string[]): void {

@@ -8,6 +8,7 @@ import type { User } from "../../contracts/users.ts";
 import { ACCESS_TOKEN, REVOKED } from "../../lib/access-token.ts";
 import { callerOf, type Origin, originOf } from "../../lib/caller.ts";
 import type { Tx } from "../../lib/db.ts";
+import { foreignId } from "../../lib/foreign.ts";
 import { isRefusal, refuse, refuseNotFound } from "../../lib/refuse.ts";
 import { call } from "../../lib/service.ts";
 import { hashOf } from "../../lib/token-hash.ts";
@@ -167,7 +168,7 @@ export async function revokeSession(auth: Auth, ctx: Request<"revokeSession">): 
 	const { user_id } = callerOf(ctx);
 	const { session_id } = ctx.params;
 	if (await endSession(auth, ctx, user_id, session_id, "revoked")) return { revoked: true };
-	const foreign = await store.findForeignSession(auth.db, user_id, session_id);
+	const foreign = await foreignId(auth.db, { table: "sessions", key: "session_id" }, user_id, session_id);
 	throw refuseNotFound("There is no such session", foreign && `session:${foreign}`);
 }
 

@@ -174,15 +174,6 @@ export async function revokeBeyond(tx: Tx, userId: string, kept: number): Promis
 	);
 }
 
-/** The id of that session, if it is or was another user's; else null. */
-export async function findForeignSession(db: Db, userId: string, sessionId: string): Promise<string | null> {
-	const [row] = await db.query<{ session_id: string }>(
-		"SELECT session_id FROM sessions WHERE session_id = $1 AND user_id <> $2",
-		[sessionId, userId],
-	);
-	return row?.session_id ?? null;
-}
-
 /** The live sessions of a user, newest first. */
 export async function listSessions(db: Db, userId: string): Promise<SessionRow[]> {
 	return db.query<SessionRow>(`SELECT * FROM sessions WHERE user_id = $1 AND ${LIVE} ORDER BY session_id DESC`, [

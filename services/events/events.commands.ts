@@ -13,7 +13,8 @@ import type { User } from "../../contracts/users.ts";
 import { callerOf, isAdmin, type Origin, originOf } from "../../lib/caller.ts";
 import type { Tx } from "../../lib/db.ts";
 import { EXTERNAL } from "../../lib/event-bus/sources.ts";
-import { refuse, refuseFields } from "../../lib/refuse.ts";
+import { foreignId } from "../../lib/foreign.ts";
+import { refuse, refuseFields, refuseNotFound } from "../../lib/refuse.ts";
 import { checkWebhookUrl, newWebhookSecret } from "../../lib/webhook/index.ts";
 import type { Database } from "../../mixins/database.mixin.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
@@ -54,9 +55,9 @@ export async function subscribe(bus: EventBus, ctx: Request<"subscribe">): Promi
 export async function unsubscribe(bus: EventBus, ctx: Request<"unsubscribe">): Promise<EventSubscription> {
 	const { subscription_id: id } = ctx.params;
 	const { user_id } = callerOf(ctx);
-	return bus.db.transaction(async (tx) => {
+	const ended = await bus.db.transaction(async (tx) => {
 		const found = await store.lockSubscription(tx, user_id, id);
-		if (!found) throw refuse("NOT_FOUND", "There is no such subscription");
+		if (!found) return null;
 		const ending = await store.endSubscription(tx, id, await headOf(tx));
 		if (found.status !== "active") await store.removeSubscription(tx, id);
 		if (found.status === "ending") return store.shown(ending);
@@ -64,6 +65,9 @@ export async function unsubscribe(bus: EventBus, ctx: Request<"unsubscribe">): P
 		await bus.stage(tx, [{ type: "events.subscription_removed", ...placeOf(ending), data, ...originOf(ctx) }]);
 		return store.shown(ending);
 	});
+	if (ended) return ended;
+	const foreign = await foreignId(bus.db, { table: "subscriptions", key: "subscription_id" }, user_id, id);
+	throw refuseNotFound("There is no such subscription", foreign && `subscription:${foreign}`);
 }
 
 /** Disables the subscriptions of users who were suspended, in the transaction that records that they were. */

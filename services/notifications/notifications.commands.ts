@@ -8,7 +8,8 @@ import type {
 	NotificationsApi,
 } from "../../contracts/notifications.ts";
 import { callerOf, originOf } from "../../lib/caller.ts";
-import { refuse, refuseFields } from "../../lib/refuse.ts";
+import { foreignId } from "../../lib/foreign.ts";
+import { refuse, refuseFields, refuseNotFound } from "../../lib/refuse.ts";
 import { checkWebhookUrl, newWebhookSecret } from "../../lib/webhook/index.ts";
 import type { Database } from "../../mixins/database.mixin.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
@@ -25,9 +26,11 @@ const MAX_WEBHOOKS_PER_USER = 10;
 /** Marks one of the caller's notifications as read; somebody else's is as good as none. */
 export async function readOne({ db }: Database, ctx: Request<"read">): Promise<Notification> {
 	const { notification_id } = ctx.params;
-	const read = await db.transaction((tx) => markRead(tx, callerOf(ctx).user_id, notification_id));
-	if (!read) throw refuse("NOT_FOUND", "There is no such notification");
-	return read;
+	const { user_id } = callerOf(ctx);
+	const read = await db.transaction((tx) => markRead(tx, user_id, notification_id));
+	if (read) return read;
+	const foreign = await foreignId(db, { table: "notifications", key: "notification_id" }, user_id, notification_id);
+	throw refuseNotFound("There is no such notification", foreign && `notification:${foreign}`);
 }
 
 /** Marks all of the caller's notifications as read. */
@@ -89,13 +92,14 @@ export async function addWebhook(service: Database & Outbox, ctx: Request<"addWe
 }
 
 /** Removes a webhook of the caller, and with it all that waited to be sent there. */
-export function removeWebhook(
+export async function removeWebhook(
 	service: Database & Outbox,
 	ctx: Request<"removeWebhook">,
 ): Promise<{ readonly removed: true }> {
-	return service.db.transaction(async (tx) => {
-		const removed = await store.removeWebhook(tx, callerOf(ctx).user_id, ctx.params.webhook_id);
-		if (!removed) throw refuse("NOT_FOUND", "There is no such webhook");
+	const caller = callerOf(ctx);
+	const found = await service.db.transaction(async (tx) => {
+		const removed = await store.removeWebhook(tx, caller.user_id, ctx.params.webhook_id);
+		if (!removed) return false;
 		const { webhook_id, user_id, url, version } = removed;
 		await service.stage(tx, [
 			{
@@ -106,6 +110,14 @@ export function removeWebhook(
 				...originOf(ctx),
 			},
 		]);
-		return { removed: true };
+		return true;
 	});
+	if (!found) throw await noWebhook(service, caller.user_id, ctx.params.webhook_id);
+	return { removed: true };
+}
+
+/** The refusal of a webhook that is not the user's. */
+export async function noWebhook({ db }: Database, userId: string, webhookId: string): Promise<Error> {
+	const foreign = await foreignId(db, { table: "webhooks", key: "webhook_id" }, userId, webhookId);
+	return refuseNotFound("There is no such webhook", foreign && store.aggregateOf(foreign));
 }

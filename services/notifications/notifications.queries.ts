@@ -9,11 +9,11 @@ import type {
 } from "../../contracts/notifications.ts";
 import { callerOf } from "../../lib/caller.ts";
 import { NUMBER_KEY, pageOf, positionOf, UUID_KEY } from "../../lib/page.ts";
-import { refuse } from "../../lib/refuse.ts";
 import type { Database } from "../../mixins/database.mixin.ts";
 import { deliveriesOf } from "./dispatch.store.ts";
 import { preferencesOf, shownBroadcasts } from "./domain/preferences.ts";
 import { readInbox } from "./inbox.store.ts";
+import { noWebhook } from "./notifications.commands.ts";
 import { readChoices } from "./recipient.store.ts";
 import { listWebhooks, shown } from "./webhook.store.ts";
 
@@ -49,9 +49,10 @@ export async function readWebhooks({ db }: Database, userId: string): Promise<{ 
 export async function listDeliveries({ db }: Database, ctx: Request<"deliveries">): Promise<Page<WebhookDelivery>> {
 	const { webhook_id, ...query } = ctx.params;
 	const { limit, after } = positionOf(query satisfies PageQuery, NUMBER_KEY);
-	const webhooks = await listWebhooks(db, callerOf(ctx).user_id);
+	const { user_id } = callerOf(ctx);
+	const webhooks = await listWebhooks(db, user_id);
 	if (!webhooks.some((webhook) => webhook.webhook_id === webhook_id))
-		throw refuse("NOT_FOUND", "There is no such webhook");
+		throw await noWebhook({ db }, user_id, webhook_id);
 	const rows = await deliveriesOf(db, webhook_id, after, limit + 1);
 	return pageOf(
 		rows,

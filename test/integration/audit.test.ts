@@ -13,12 +13,16 @@ let bob: Member;
 let admin: { token: string };
 let auditor: { token: string };
 beforeAll(async () => {
+	process.env["WEBHOOK_PRIVATE_HOSTS"] = "127.0.0.1";
 	api = await startApi();
 	send = httpClient(api.baseUrl);
 	[ann, bob] = await Promise.all([join(send, "ann"), join(send, "bob")]);
 	[admin, auditor] = await Promise.all([operator("admin"), operator("auditor")]);
 });
-afterAll(() => api.stop());
+afterAll(async () => {
+	delete process.env["WEBHOOK_PRIVATE_HOSTS"];
+	await api.stop();
+});
 
 async function operator(role: "admin" | "auditor"): Promise<{ token: string }> {
 	const account = { username: role, email: `${role}@example.com`, password: `${role}-long-enough` };
@@ -110,6 +114,37 @@ describe("what is refused is recorded: who, from where, why, and by which reques
 			action: "auth.revokeSession",
 			object: `session:${session?.session_id}`,
 		});
+	});
+
+	test("an API key, a subscription, a webhook and a notification that are somebody else's", async () => {
+		const make = async (route: string, body: object) => (await send(route, { ...bob, body })).body;
+		const key = await make("POST /api/auth/api-keys", { name: "bot", scopes: ["read"] });
+		const hook = { url: "http://127.0.0.1:9/" };
+		const subscription = await make("POST /api/events/subscriptions", { ...hook, types: ["orders.*"] });
+		const webhook = await make("POST /api/notifications/webhooks", hook);
+		await send(`DELETE /api/orders/${await bobsOrder()}`, bob);
+		await until(async () => items(await send("GET /api/notifications", bob)).length > 0);
+		const [notice] = items(await send("GET /api/notifications", bob)) as unknown as { notification_id: string }[];
+		for (const [route, object] of [
+			[`DELETE /api/auth/api-keys/${String(key["key_id"])}`, `api-key:${String(key["key_id"])}`],
+			[
+				`DELETE /api/events/subscriptions/${String(subscription["subscription_id"])}`,
+				`subscription:${String(subscription["subscription_id"])}`,
+			],
+			[
+				`DELETE /api/notifications/webhooks/${String(webhook["webhook_id"])}`,
+				`webhook:${String(webhook["webhook_id"])}`,
+			],
+			[
+				`GET /api/notifications/webhooks/${String(webhook["webhook_id"])}/attempts`,
+				`webhook:${String(webhook["webhook_id"])}`,
+			],
+			[`POST /api/notifications/${notice?.notification_id}/read`, `notification:${notice?.notification_id}`],
+		] as const) {
+			const { status, id } = await asked(route, ann);
+			expect(status).toBe(404);
+			expect(await theRecord({ request_id: id })).toMatchObject({ user_id: ann.user_id, result: "NOT_FOUND", object });
+		}
 	});
 
 	test("the client cannot tell somebody else's from what there is not", async () => {

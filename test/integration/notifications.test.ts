@@ -246,7 +246,7 @@ test.each<[string, object, string, string]>([
 	["no URL", { url: "hello" }, "/url", "INVALID_URL"],
 	["a host that is not there", { url: "https://nowhere.invalid/" }, "/url", "UNKNOWN_HOST"],
 	["an unknown kind", { url: "http://127.0.0.1/", kinds: ["order_lost"] }, "/kinds/0", "NOT_ALLOWED"],
-	["no kinds", { url: "http://127.0.0.1/", kinds: [] }, "/kinds", "INVALID_FORMAT"],
+	["no kinds", { url: "http://127.0.0.1/", kinds: [] }, "/kinds", "TOO_SHORT"],
 	["a secret of one's own", { url: "http://127.0.0.1/", secret: "whsec_x" }, "/secret", "UNKNOWN_FIELD"],
 ])("a webhook with %s is refused", async (_what, body, pointer, code) => {
 	const kim = await logIn(send, "ann", "ann-long-enough");
