@@ -120,7 +120,10 @@ test("it is healthy, alive, and ready once all are there", async () => {
 	const reply = await api.send("GET /health/ready");
 	expect(reply).toMatchObject({
 		status: 503,
-		body: { code: "NOT_READY", detail: "Waiting for health, config, events, notifications, risk, trading, users" },
+		body: {
+			code: "NOT_READY",
+			detail: "Waiting for health, audit, config, events, notifications, risk, trading, users",
+		},
 	});
 	process.env["SERVICES"] = "api,auth,orders";
 	expect(await api.send("GET /health/ready")).toMatchObject({ status: 200, body: { status: "ok" } });
