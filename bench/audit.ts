@@ -1,51 +1,60 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import os from "node:os";
-import path from "node:path";
+import { parseArgs } from "node:util";
 import { v7 as newId } from "uuid";
-import { migrationsFolder } from "../cli/node.ts";
+import { wholeNumber } from "../cli/options.ts";
+import type { Report } from "../cli/programs.ts";
+import { progressOn } from "../cli/progress.ts";
 import type { Envelope } from "../contracts/events.ts";
-import { type Db, openDb } from "../lib/db.ts";
-import { removePostgres, startPostgres } from "../lib/embedded-postgres/index.ts";
+import type { Db } from "../lib/db.ts";
 import { stage } from "../lib/event-bus/outbox.ts";
-import { migrate } from "../lib/migrate.ts";
 import { recordEvents } from "../services/audit/audit.commands.ts";
 import { verifyChain } from "../services/audit/verification.ts";
+import { createDatabase } from "../test/support/databases.ts";
+import { openSandbox } from "../test/support/sandbox.ts";
+import { describeMachine, showMachine } from "./machine.ts";
 
-interface Args {
-	readonly json: boolean;
-	/** How long a chain to make. */
-	readonly records?: number;
-}
+export const summary = "records/s into the audit's chain, and how long a chain takes to verify";
 
 /** What the event bus hands to a consumer at once. */
 const BATCH = 500;
-const DEFAULT_RECORDS = 1_000_000;
+const MAX_RECORDS = 10_000_000;
+const MAX_CONNECTIONS = 20;
+/** A million records must be verified in less than this. */
+const MAX_VERIFY_S_PER_MILLION = 60;
 
-/** Fills an audit with events as the bus would, verifies it, and prints how many records a second that made. */
-export async function run({ json, records = DEFAULT_RECORDS }: Args): Promise<void> {
-	const folder = await mkdtemp(path.join(os.tmpdir(), "agt-bench-"));
-	const home = path.join(folder, "postgres");
-	const server = await startPostgres({ home, port: 0, maxConnections: 20, durable: true });
+/** `--records N`: records events as the bus would bring them, on a durable PostgreSQL, and verifies the chain. */
+export async function run(args: readonly string[]): Promise<Report> {
+	const { values } = parseArgs({
+		args: [...args],
+		options: { records: { type: "string", default: "1000000" } },
+	});
+	const records = wholeNumber("--records", values.records, 1, MAX_RECORDS);
+	const progress = progressOn(process.stderr);
+	const sandbox = await progress("PostgreSQL", () => openSandbox({ maxConnections: MAX_CONNECTIONS, durable: true }));
 	try {
-		const url = server.url("postgres");
-		await migrate(url, migrationsFolder("audit"));
-		const db = openDb(url, { applicationName: "bench", poolSize: 4 });
-		const recorded = await perSecond(records, () => fill(db, records));
-		const verified = await perSecond(records, () => verify(db));
-		await db.close();
-		if (json) console.log(JSON.stringify({ bench: "audit", records, recorded, verified }));
-		else console.log(`${records} records: ${recorded} recorded, ${verified} verified per second`);
+		const { db, drop } = await createDatabase("audit");
+		const recordS = await progress("Recording", () => secondsOf(() => fill(db, records)));
+		const verifyS = await progress("Verifying", () => secondsOf(() => verify(db)));
+		const machine = await describeMachine();
+		await drop();
+		const perSecond = { recorded: Math.round(records / recordS), verified: Math.round(records / verifyS) };
+		const rates = `${perSecond.recorded.toLocaleString("en")} recorded/s, ${perSecond.verified.toLocaleString("en")} verified/s`;
+		return {
+			lines: [
+				`${records.toLocaleString("en")} records: ${rates}, verified in ${verifyS.toFixed(1)} s`,
+				showMachine(machine),
+			],
+			json: { records, per_second: perSecond, verify_s: verifyS, machine },
+			ok: verifyS <= (MAX_VERIFY_S_PER_MILLION * Math.max(records, 1_000_000)) / 1_000_000,
+		};
 	} finally {
-		await server.stop();
-		await removePostgres(home);
-		await rm(folder, { recursive: true, force: true });
+		await sandbox.remove();
 	}
 }
 
-async function perSecond(count: number, work: () => Promise<void>): Promise<number> {
+async function secondsOf(work: () => Promise<void>): Promise<number> {
 	const startedAt = performance.now();
 	await work();
-	return Math.round((count * 1_000) / (performance.now() - startedAt));
+	return (performance.now() - startedAt) / 1_000;
 }
 
 async function fill(db: Db, records: number): Promise<void> {
@@ -84,5 +93,3 @@ async function verify(db: Db): Promise<void> {
 }
 
 async function* noWitness(): AsyncGenerator<never> {}
-
-if (import.meta.main) await run({ json: false, records: Number(process.argv[2] ?? DEFAULT_RECORDS) });

@@ -3,11 +3,11 @@ import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { SingleBar } from "cli-progress";
 import { env, takeAnyPort } from "../lib/env.ts";
 import { startEmbedded } from "./embedded.ts";
 import { findInstance } from "./instance.ts";
-import { shownProgress } from "./progress.ts";
+import { positive } from "./options.ts";
+import { shownProgress, startBar } from "./progress.ts";
 import { readRecording } from "./replay/recording.ts";
 import { showMismatches, showResult } from "./replay/report.ts";
 import { replay } from "./replay/run.ts";
@@ -52,12 +52,6 @@ function readOptions(): Options {
 	return { file, speed, limit, symbol: values.symbol };
 }
 
-function positive(name: string, text: string): number {
-	const value = Number(text);
-	if (!(value > 0) || !Number.isFinite(value)) throw usageError(`${name} must be a positive number, not '${text}'`);
-	return value;
-}
-
 /** The running instance, or one in this process. */
 async function findTarget(): Promise<Target> {
 	const running = await findInstance(env().dataDir);
@@ -79,12 +73,7 @@ async function replayPassword(dataDir: string): Promise<string> {
 async function run(options: Options, target: Target): Promise<boolean> {
 	const trades = await readRecording(options.file, options.symbol.replace("-", ""), options.limit);
 	if (trades.length === 0) throw usageError(`${options.file} has no trades of ${options.symbol}`);
-	const bar = new SingleBar({
-		format: "  {bar} {percentage} % | {value} of {total} trades | {duration_formatted}",
-		noTTYOutput: true,
-		notTTYSchedule: 5_000,
-	});
-	bar.start(trades.length, 0);
+	const bar = startBar(trades.length, "trades");
 	const result = await replay({
 		baseUrl: target.url,
 		symbol: options.symbol,

@@ -18,6 +18,8 @@ export function usageError(message: string): Error {
 	return error;
 }
 
+/** Those of `parseArgs` about an option that is unknown or lacks its value are such, too. */
 function isUsageError(error: unknown): error is Error {
-	return error instanceof Error && error.name === "UsageError";
+	if (!(error instanceof Error)) return false;
+	return error.name === "UsageError" || ("code" in error && String(error.code).startsWith("ERR_PARSE_ARGS"));
 }

@@ -30,6 +30,19 @@ const SOURCES: readonly Source[] = globSync("{bench,cli,contracts,lib,middleware
 const PRODUCT = SOURCES.filter(({ file }) => !file.startsWith("test/"));
 const MODULES = [...SERVICE_NAMES].map((name) => [name] as const);
 
+/** All that runs. */
+const PROGRAM = [
+	"moleculer.config.ts",
+	"middlewares",
+	"mixins",
+	"services",
+	"domain",
+	"lib",
+	"kernel",
+	"contracts",
+	"package",
+] as const;
+
 /** The layers, and what each may import: what stands left of an arrow never knows of what stands right of it. */
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
 	contracts: ["contracts"],
@@ -40,19 +53,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 	mixins: ["mixins", "lib", "kernel", "contracts", "package"],
 	services: ["services", "domain", "mixins", "lib", "kernel", "contracts", "package"],
 	"moleculer.config.ts": ["middlewares", "lib", "kernel", "contracts", "package"],
-	bench: ["bench", "cli", "services", "lib", "kernel", "contracts", "package"],
-	cli: [
-		"cli",
-		"moleculer.config.ts",
-		"middlewares",
-		"mixins",
-		"services",
-		"domain",
-		"lib",
-		"kernel",
-		"contracts",
-		"package",
-	],
+	cli: ["cli", ...PROGRAM],
+	bench: ["bench", "cli", "test", ...PROGRAM],
 };
 
 interface Import {

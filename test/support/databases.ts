@@ -4,7 +4,7 @@ import { type Db, openDb } from "../../lib/db.ts";
 import { migrate } from "../../lib/migrate.ts";
 import type { StatefulService } from "../../lib/topology.ts";
 
-/** Where `global-setup.ts` leaves the URL of the run's server. */
+/** Where `openSandbox` leaves the URL of the run's server. */
 export const SERVER_URL_VARIABLE = "TEST_POSTGRES_URL";
 
 /** A database of one test. */
@@ -58,10 +58,11 @@ export function serverUrl(database: string): string {
 	return url.href;
 }
 
-async function onServer(work: (server: Db) => Promise<unknown>): Promise<void> {
+/** Does `work` with a pool on the server itself. */
+export async function onServer<T>(work: (server: Db) => Promise<T>): Promise<T> {
 	const server = openDb(serverUrl("postgres"), { applicationName: "test-admin", poolSize: 2 });
 	try {
-		await work(server);
+		return await work(server);
 	} finally {
 		await server.close();
 	}

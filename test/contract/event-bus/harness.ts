@@ -9,7 +9,7 @@ import { createDatabase, type TestDatabase } from "../../support/databases.ts";
 import { until } from "../../support/until.ts";
 
 /** Short enough for a test to wait out all tries of a poison event. */
-const FIRST_RETRY_MS = 5;
+const SHORT_RETRY_MS = 5;
 
 type Handle = (tx: Tx, events: readonly Envelope[]) => Promise<void>;
 
@@ -25,14 +25,21 @@ export interface Source {
 	published(): Promise<boolean>;
 }
 
+interface SinkOptions {
+	readonly types?: readonly string[];
+	/** Done before the events are written down. */
+	readonly handle?: Handle;
+	readonly firstRetryMs?: number;
+}
+
 /** A service that writes down what it handles. */
 export interface Sink {
 	readonly db: Db;
 	readonly database: TestDatabase;
-	start(transport: Transport, options?: { types?: readonly string[]; handle?: Handle }): Consumer;
+	start(transport: Transport, options?: SinkOptions): Consumer;
 	/** What it has handled, in order, as `aggregate:sequence`. */
 	seen(): Promise<readonly string[]>;
-	has(count: number): Promise<void>;
+	has(count: number, timeoutMs?: number): Promise<void>;
 	deliveries(): Promise<readonly { readonly key: string; readonly state: string; readonly attempts: number }[]>;
 }
 
@@ -106,21 +113,22 @@ export async function newSink(name: string): Promise<Sink> {
 	return {
 		db,
 		database,
-		start(transport, { types = ["orders.created", "orders.executed"], handle = async () => {} } = {}) {
+		start(transport, options = {}) {
+			const { types = ["orders.created", "orders.executed"], handle, firstRetryMs = SHORT_RETRY_MS } = options;
 			const handler: Handle = async (tx, events) => {
-				await handle(tx, events);
+				await handle?.(tx, events);
 				await tx.query("INSERT INTO seen (event_id, key) SELECT unnest($1::uuid[]), unnest($2::text[])", [
 					events.map((event) => event.event_id),
 					events.map(keyOf),
 				]);
 			};
 			const handlers = Object.fromEntries(types.map((type) => [type, handler]));
-			const consumption = startConsumer({ name, db, transport, handlers, firstRetryMs: FIRST_RETRY_MS, logger: quiet });
+			const consumption = startConsumer({ name, db, transport, handlers, firstRetryMs, logger: quiet });
 			atTheEnd(() => consumption.stop());
 			return consumption;
 		},
 		seen,
-		has: (count) => until(async () => (await seen()).length === count),
+		has: (count, timeoutMs) => until(async () => (await seen()).length === count, timeoutMs),
 		deliveries: () =>
 			db.query(
 				"SELECT aggregate_id || ':' || aggregate_seq AS key, state, attempts FROM deliveries ORDER BY created_at",

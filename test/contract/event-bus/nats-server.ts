@@ -4,7 +4,9 @@ import { cp, glob, mkdtemp, rm } from "node:fs/promises";
 import net from "node:net";
 import os from "node:os";
 import path from "node:path";
+import { usageError } from "../../../cli/run.ts";
 import { freePort } from "../../support/free-port.ts";
+import type { Sandbox } from "../../support/sandbox.ts";
 import { until } from "../../support/until.ts";
 
 /** A nats-server with JetStream on a free port of this machine. */
@@ -13,6 +15,9 @@ export interface NatsServer {
 	start(): Promise<void>;
 	/** Ends it as a crash would. */
 	kill(): Promise<void>;
+	/** Stops it where it stands, until it is resumed. */
+	pause(): void;
+	resume(): void;
 	/** Removes what it has stored; only while it is down, as the next two. */
 	wipe(): Promise<void>;
 	/** Keeps a copy of the messages it has stored. */
@@ -23,17 +28,24 @@ export interface NatsServer {
 	remove(): Promise<void>;
 }
 
-/** Starts a nats-server; fails when there is none on this machine. */
-export async function startNatsServer(): Promise<NatsServer> {
-	const folder = await mkdtemp(path.join(os.tmpdir(), "agt-nats-"));
+/** Where Debian installs it, which the PATH of an ordinary user may lack. */
+const SYSTEM_PATH = "/usr/sbin";
+
+/** Starts a nats-server, in `sandbox` if there is one; fails when it is not installed. */
+export async function startNatsServer(sandbox?: Sandbox): Promise<NatsServer> {
+	const folder = await mkdtemp(path.join(sandbox?.folder ?? os.tmpdir(), "agt-nats-"));
 	const [store, copy] = [path.join(folder, "jetstream"), path.join(folder, "copy")];
 	const port = await freePort();
 	const wipe = () => rm(store, { recursive: true, force: true });
 	let child: ChildProcess | null = null;
 
 	async function start(): Promise<void> {
-		child = spawn("nats-server", ["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", folder], { stdio: "ignore" });
-		const failed = once(child, "error").then(([error]) => Promise.reject(error as Error));
+		child = spawn("nats-server", ["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", folder], {
+			stdio: "ignore",
+			env: { ...process.env, PATH: `${process.env["PATH"]}${path.delimiter}${SYSTEM_PATH}` },
+		});
+		sandbox?.guard(child);
+		const failed = once(child, "error").then(([error]) => Promise.reject(cannotStart(error as Error)));
 		await Promise.race([until(() => accepts(port)), failed]);
 	}
 
@@ -48,6 +60,8 @@ export async function startNatsServer(): Promise<NatsServer> {
 		url: `nats://127.0.0.1:${port}`,
 		start,
 		kill,
+		pause: () => void child?.kill("SIGSTOP"),
+		resume: () => void child?.kill("SIGCONT"),
 		wipe,
 		snapshot: () => cp(store, copy, { recursive: true }),
 		async rollBack() {
@@ -61,6 +75,11 @@ export async function startNatsServer(): Promise<NatsServer> {
 			await rm(folder, { recursive: true, force: true });
 		},
 	};
+}
+
+function cannotStart(error: NodeJS.ErrnoException): Error {
+	if (error.code !== "ENOENT") return error;
+	return usageError(`nats-server is not installed: it must be on the PATH or in ${SYSTEM_PATH}`);
 }
 
 function accepts(port: number): Promise<boolean> {

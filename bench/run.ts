@@ -1,0 +1,5 @@
+import { runProgram } from "../cli/programs.ts";
+import * as audit from "./audit.ts";
+import * as eventBus from "./event-bus.ts";
+
+await runProgram("bench", { audit, "event-bus": eventBus });

@@ -1,0 +1,25 @@
+import type { Events } from "../../../contracts/index.ts";
+
+/** The services that tell, with the types that take turns within each of their aggregates. */
+export const SOURCES = {
+	users: ["users.created", "users.updated"],
+	trading: ["trading.deposited", "trading.withdrawn"],
+} as const satisfies Readonly<Record<string, readonly (keyof Events)[]>>;
+
+/** The services that take in, with what they handle: one of them all of it, the other a part of each source. */
+export const CONSUMERS = {
+	risk: ["users.created", "users.updated", "trading.deposited", "trading.withdrawn"],
+	data: ["users.updated", "trading.deposited"],
+} as const satisfies Readonly<Record<string, readonly (keyof Events)[]>>;
+
+/** The service with the history. */
+export const HISTORY = "events";
+
+export const SERVICES = ["users", "trading", "events", "risk", "data"] as const;
+
+export type Source = keyof typeof SOURCES;
+export type Consumer = keyof typeof CONSUMERS;
+export type Service = (typeof SERVICES)[number];
+
+export const SOURCE_NAMES: readonly Source[] = ["users", "trading"];
+export const CONSUMER_NAMES: readonly Consumer[] = ["risk", "data"];
