@@ -32,6 +32,7 @@ export interface Outcome {
 	readonly offences: readonly string[];
 }
 
+const POLL_MS = 100;
 /** A slow machine is given so many times the minutes that telling should take, and then this. */
 const PATIENCE_FACTOR = 3;
 const PATIENCE_MS = 60_000;
@@ -77,7 +78,7 @@ async function tell({ events, kills, seed, minutes, databases }: CampaignOptions
 		return told >= events;
 	};
 	try {
-		await until(allTold, minutes * 60_000 * PATIENCE_FACTOR + PATIENCE_MS);
+		await until(allTold, minutes * 60_000 * PATIENCE_FACTOR + PATIENCE_MS, POLL_MS);
 	} finally {
 		bar.stop();
 	}

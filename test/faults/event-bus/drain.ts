@@ -10,6 +10,9 @@ import { CONSUMER_NAMES, CONSUMERS, HISTORY, SOURCE_NAMES } from "./layout.ts";
 /** One of the history for all, and for each other service one per source. */
 const PULL_CONSUMERS = 1 + CONSUMER_NAMES.length * SOURCE_NAMES.length;
 
+/** Looking costs the machine something: it counts all rows. */
+const POLL_MS = 500;
+
 /**
  * Resolves once nothing is under way: all is published, recorded and handled, and the transport has nothing to deliver,
  * not even repeats. Rejects when that takes longer than `limitMs`.
@@ -19,7 +22,8 @@ export async function drained(natsUrl: string, databases: Databases, events: num
 	try {
 		const jsm = await connection.jetstreamManager();
 		const isDrained = async () => (await allHandled(databases, events)) && (await nothingPending(jsm));
-		await until(() => isDrained().catch(() => false), limitMs); // what is too busy to answer is asked again
+		// What is too busy to answer is asked again.
+		await until(() => isDrained().catch(() => false), limitMs, POLL_MS);
 	} finally {
 		await connection.close();
 	}
