@@ -37,12 +37,10 @@ export async function run(args: readonly string[]): Promise<Report> {
 		const machine = await describeMachine();
 		await drop();
 		const perSecond = { recorded: Math.round(records / recordS), verified: Math.round(records / verifyS) };
-		const rates = `${perSecond.recorded.toLocaleString("en")} recorded/s, ${perSecond.verified.toLocaleString("en")} verified/s`;
+		const shown = (rate: number) => rate.toLocaleString("en");
+		const rates = `${shown(perSecond.recorded)} recorded/s, ${shown(perSecond.verified)} verified/s`;
 		return {
-			lines: [
-				`${records.toLocaleString("en")} records: ${rates}, verified in ${verifyS.toFixed(1)} s`,
-				showMachine(machine),
-			],
+			lines: [`${shown(records)} records: ${rates}, verified in ${verifyS.toFixed(1)} s`, showMachine(machine)],
 			json: { records, per_second: perSecond, verify_s: verifyS, machine },
 			ok: verifyS <= (MAX_VERIFY_S_PER_MILLION * Math.max(records, 1_000_000)) / 1_000_000,
 		};

@@ -9,8 +9,8 @@ import { type NodeProcess, nodeProcess } from "./node-process.ts";
 /** The nodes of every service, as processes. */
 export interface Cluster {
 	/**
-	 * Lets `fault` have its way with `count` nodes of the service that no other fault has hold of, once there are so many;
-	 * the one that leads, if it can be told, is the first of them.
+	 * Lets `fault` have its way with `count` nodes of the service that no other fault has hold of, once there are
+	 * so many; the one that leads, if it can be told, is the first of them.
 	 */
 	afflict(service: Service, count: number, fault: (nodes: readonly NodeProcess[]) => Promise<void>): Promise<void>;
 	/** What became of nodes that ended although nobody had killed them. */
