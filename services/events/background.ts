@@ -30,6 +30,8 @@ export function startBackground(
 	);
 
 	async function repeat({ everyMs, run }: Chore, signal: AbortSignal): Promise<void> {
+		// Not at once: the others may be starting, too.
+		await pause(everyMs, signal);
 		for (let failures = 0; !signal.aborted; await pause(everyMs, signal)) {
 			try {
 				await run(signal);
