@@ -38,6 +38,9 @@ function orderOf(row: OrderRow): ExecutionOrder {
 		rejectReason: row.reject_code,
 		reportSeq: row.report_seq,
 		arrivalSeq: Number(row.arrival_seq),
+		level: null,
+		previous: null,
+		next: null,
 	};
 }
 

@@ -149,6 +149,9 @@ export function executionOrderOf(market: Market, order: SubmitOrder): ExecutionO
 		rejectReason: null,
 		reportSeq: 0,
 		arrivalSeq: 0,
+		level: null,
+		previous: null,
+		next: null,
 	};
 }
 

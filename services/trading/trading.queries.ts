@@ -6,10 +6,12 @@ import { fromUnits } from "../../lib/kernel/decimal.ts";
 import { NUMBER_KEY, pageOf, positionOf, UUID_KEY } from "../../lib/page.ts";
 import { readAccounts, selectPostings } from "./account.store.ts";
 import { accountOf, availableOn } from "./domain/accounts.ts";
-import { addOrder, emptyBook, findMatches } from "./domain/book.ts";
-import { rejectionOf, requiredFunds } from "./domain/execute.ts";
+import { addOrder, emptyBook } from "./domain/book.ts";
+import { rejectionOf } from "./domain/execute.ts";
 import { ASSET_SCALE, type Market } from "./domain/market.ts";
+import { findMatches } from "./domain/matching.ts";
 import type { ExecutionOrder } from "./domain/order.ts";
+import { requiredFunds } from "./domain/settlement.ts";
 import { loadBestOrders } from "./execution.store.ts";
 import { selectFills } from "./fill.store.ts";
 

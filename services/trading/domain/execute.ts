@@ -1,16 +1,9 @@
-import { type Accounts, accountOf, availableOn, feeAccountOf, hold, post } from "./accounts.ts";
-import {
-	addOrder,
-	type Book,
-	fillResting,
-	findMatches,
-	hasRoom,
-	type Match,
-	type Matches,
-	removeOrder,
-} from "./book.ts";
-import { feeOn, type Market, notionalOf, worstCost } from "./market.ts";
+import { accountOf, availableOn } from "./accounts.ts";
+import { addOrder, type Book, fillResting, hasRoom, removeOrder } from "./book.ts";
+import { feeOn, notionalOf } from "./market.ts";
+import { findMatches, type Match, type Matches } from "./matching.ts";
 import { type ExecutionOrder, type ExecutionStatus, type RejectReason, remainingLots } from "./order.ts";
+import { rehold, requiredFunds, restingHold, type Settlement, settle } from "./settlement.ts";
 
 /** A trade of this batch, with the two orders as they are to be told of it. */
 export interface ExecutedTrade {
@@ -33,10 +26,8 @@ export interface Report {
 }
 
 /** All that one transaction works on: the owner's book, the accounts it has locked, and what comes of it. */
-export interface Execution {
-	readonly market: Market;
+export interface Execution extends Settlement {
 	readonly book: Book;
-	readonly accounts: Accounts;
 	readonly newId: () => string;
 	/** The last numbers given so far. */
 	tradeSeq: number;
@@ -66,7 +57,7 @@ export function submit(execution: Execution, order: ExecutionOrder): void {
 			report(execution, order, "partially_filled", trades);
 			trades = [];
 		}
-		trades.push(settle(execution, order, match));
+		trades.push(trade(execution, order, match));
 	}
 	if (remainingLots(order) === 0) {
 		report(execution, order, "filled", trades);
@@ -109,30 +100,10 @@ export function rejectionOf(
 	return null;
 }
 
-/** What `order` takes from its user at the worst, fee included: a market order just what it matches now. */
-export function requiredFunds(market: Market, order: ExecutionOrder, found: Matches): { asset: string; units: bigint } {
-	if (order.side === "sell") return { asset: market.baseAsset, units: BigInt(order.quantityLots) * market.lotUnits };
-	if (order.priceTicks !== null)
-		return { asset: market.quoteAsset, units: worstCost(market, order.priceTicks, order.quantityLots) };
-	const units = found.matches.reduce((sum, match) => {
-		const notional = notionalOf(market, match.ticks, match.lots);
-		return sum + notional + feeOn(notional, market.takerFeeBps);
-	}, 0n);
-	return { asset: market.quoteAsset, units };
-}
-
-/** What an order that rests may still cost: a sell what is left of it, a buy that at its price with the higher fee. */
-export function restingHold(market: Market, order: ExecutionOrder): bigint {
-	const lots = remainingLots(order);
-	if (order.side === "sell") return BigInt(lots) * market.lotUnits;
-	if (order.priceTicks === null) throw new Error(`market order ${order.orderId} cannot rest`);
-	return worstCost(market, order.priceTicks, lots);
-}
-
-function settle(execution: Execution, taker: ExecutionOrder, { maker, ticks, lots }: Match): ExecutedTrade {
+function trade(execution: Execution, taker: ExecutionOrder, { maker, ticks, lots }: Match): ExecutedTrade {
 	const { market } = execution;
 	const notional = notionalOf(market, ticks, lots);
-	const trade: ExecutedTrade = {
+	const made: ExecutedTrade = {
 		tradeId: execution.newId(),
 		tradeSeq: ++execution.tradeSeq,
 		maker,
@@ -146,42 +117,10 @@ function settle(execution: Execution, taker: ExecutionOrder, { maker, ticks, lot
 	};
 	fillResting(execution.book, maker, lots);
 	taker.filledLots += lots;
-	addFill(maker, notional, trade.makerFee);
-	addFill(taker, notional, trade.takerFee);
-	rehold(execution, maker, restingHold(market, maker));
-	postTrade(execution, trade, notional);
-	execution.trades.push(trade);
-	report(execution, maker, remainingLots(maker) === 0 ? "filled" : "partially_filled", [trade]);
-	return trade;
-}
-
-function addFill(order: ExecutionOrder, notional: bigint, fee: bigint): void {
-	order.filledNotional += notional;
-	order.fee += fee;
-}
-
-function postTrade({ market, accounts }: Execution, trade: ExecutedTrade, notional: bigint): void {
-	const { maker, taker, tradeId } = trade;
-	const [buyer, seller] = taker.side === "buy" ? [taker, maker] : [maker, taker];
-	const base = BigInt(trade.lots) * market.lotUnits;
-	const line = (kind: "trade" | "fee", owner: string, asset: string, amount: bigint) =>
-		({ journalId: tradeId, kind, referenceId: tradeId, owner, asset, amount }) as const;
-	post(accounts, [
-		line("trade", seller.userId, market.baseAsset, -base),
-		line("trade", buyer.userId, market.baseAsset, base),
-		line("trade", buyer.userId, market.quoteAsset, -notional),
-		line("trade", seller.userId, market.quoteAsset, notional),
-		line("fee", maker.userId, market.quoteAsset, -trade.makerFee),
-		line("fee", taker.userId, market.quoteAsset, -trade.takerFee),
-		line("fee", feeAccountOf(market.symbol), market.quoteAsset, trade.makerFee + trade.takerFee),
-	]);
-}
-
-/** Sets what `order` holds to `units`; the difference goes to or comes from what its user has available. */
-function rehold({ market, accounts }: Execution, order: ExecutionOrder, units: bigint): void {
-	const asset = order.side === "buy" ? market.quoteAsset : market.baseAsset;
-	hold(accounts, order.userId, asset, units - order.hold);
-	order.hold = units;
+	settle(execution, made);
+	execution.trades.push(made);
+	report(execution, maker, remainingLots(maker) === 0 ? "filled" : "partially_filled", [made]);
+	return made;
 }
 
 function report(
@@ -193,5 +132,5 @@ function report(
 	order.status = status;
 	order.reportSeq += 1;
 	execution.changed.set(order.orderId, order);
-	execution.reports.push({ order: { ...order }, trades });
+	execution.reports.push({ order: { ...order, level: null, previous: null, next: null }, trades });
 }

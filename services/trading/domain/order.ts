@@ -1,3 +1,5 @@
+import type { Level } from "./levels.ts";
+
 export type Side = "buy" | "sell";
 export type ExecutionStatus = "open" | "partially_filled" | "filled" | "canceled" | "expired" | "rejected";
 export type RejectReason =
@@ -26,6 +28,10 @@ export interface ExecutionOrder {
 	reportSeq: number;
 	/** Its place in time among the orders of the book. */
 	arrivalSeq: number;
+	/** Its place in the book, where it has one: its price, and its neighbours there. */
+	level: Level | null;
+	previous: ExecutionOrder | null;
+	next: ExecutionOrder | null;
 }
 
 /** What has not been filled yet. */

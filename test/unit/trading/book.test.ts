@@ -4,10 +4,10 @@ import {
 	bestLevels,
 	emptyBook,
 	fillResting,
-	findMatches,
 	ownersInReach,
 	removeOrder,
 } from "../../../services/trading/domain/book.ts";
+import { findMatches } from "../../../services/trading/domain/matching.ts";
 import { orderOf } from "./support.ts";
 
 function bookOf(...orders: Parameters<typeof orderOf>[0][]): Book {

@@ -1,8 +1,10 @@
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import { assertSolvent } from "../../../services/trading/domain/accounts.ts";
 import { bestLevels, findOrder } from "../../../services/trading/domain/book.ts";
-import { close, type Execution, restingHold, submit } from "../../../services/trading/domain/execute.ts";
+import { close, type Execution, submit } from "../../../services/trading/domain/execute.ts";
 import { isWorking, remainingLots } from "../../../services/trading/domain/order.ts";
+import { restingHold } from "../../../services/trading/domain/settlement.ts";
 import { naiveBook } from "./naive-book.ts";
 import { BTC_USD, executionWith, orderOf } from "./support.ts";
 
@@ -21,6 +23,13 @@ type Command = typeof submission | typeof cancellation extends fc.Arbitrary<infe
 const commands = fc.array(fc.oneof({ weight: 4, arbitrary: submission }, { weight: 1, arbitrary: cancellation }), {
 	minLength: 1,
 	maxLength: 120,
+});
+/** The oracle sees at least 100,000 commands. */
+const MANY = { numRuns: 1_000 };
+const longCommands = fc.array(fc.oneof({ weight: 4, arbitrary: submission }, { weight: 1, arbitrary: cancellation }), {
+	minLength: 100,
+	maxLength: 150,
+	size: "max",
 });
 
 function run(
@@ -60,7 +69,7 @@ const total = (execution: Execution, asset: string) =>
 
 test("the engine trades what the plain book trades, and leaves the same book", () => {
 	fc.assert(
-		fc.property(commands, (all) => {
+		fc.property(longCommands, (all) => {
 			const execution = executionWith(USERS, 10n ** 30n);
 			const naive = naiveBook();
 			let told = 0;
@@ -73,14 +82,14 @@ test("the engine trades what the plain book trades, and leaves the same book", (
 					const traded = execution.trades
 						.slice(told)
 						.map((t) => ({ maker: t.maker.orderId, taker: t.taker.orderId, ticks: t.ticks, lots: t.lots }));
-					expect(traded).toEqual(expected);
+					assert.deepEqual(traded, expected);
 					told = execution.trades.length;
 				}
 				for (const side of ["buy", "sell"] as const)
-					expect(bestLevels(execution.book, side, 100)).toEqual(naive.levels(side));
+					assert.deepEqual(bestLevels(execution.book, side, 100), naive.levels(side));
 			});
 		}),
-		{ numRuns: 400 },
+		MANY,
 	);
 });
 

@@ -30,6 +30,9 @@ export function orderOf(over: Partial<ExecutionOrder> & { readonly orderId: stri
 		rejectReason: null,
 		reportSeq: 0,
 		arrivalSeq: 0,
+		level: null,
+		previous: null,
+		next: null,
 		...over,
 	};
 }

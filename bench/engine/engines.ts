@@ -1,0 +1,111 @@
+import { OrderBook, Side as TheirSide } from "nodejs-order-book";
+import {
+	addOrder,
+	bestLevels,
+	emptyBook,
+	fillResting,
+	findOrder,
+	removeOrder,
+} from "../../services/trading/domain/book.ts";
+import { findMatches } from "../../services/trading/domain/matching.ts";
+import { type ExecutionOrder, remainingLots } from "../../services/trading/domain/order.ts";
+import type { Command } from "./commands.ts";
+
+/** What a command traded. */
+export interface Traded {
+	readonly trades: number;
+	readonly lots: number;
+}
+
+/** An order book under test. */
+export interface Engine<Result> {
+	execute(command: Command): Result;
+	/** What the result of `execute` says was traded; not part of what is measured. */
+	tradedBy(command: Command, result: Result): Traded;
+	/** All price levels as `[ticks, lots]`, best first. */
+	levels(): { readonly buy: readonly [number, number][]; readonly sell: readonly [number, number][] };
+}
+
+const NOBODY: Traded = { trades: 0, lots: 0 };
+
+/** Our book and matching, without the money. */
+export function ourEngine(): Engine<Traded> & { find(id: string): ExecutionOrder | undefined } {
+	const book = emptyBook();
+
+	function place(command: Command): Traded {
+		const order = orderOf(command);
+		const { matches, lots } = findMatches(book, order);
+		for (const match of matches) fillResting(book, match.maker, match.lots);
+		order.filledLots = lots;
+		if (command.kind !== "ioc" && remainingLots(order) > 0) addOrder(book, order);
+		return lots === 0 ? NOBODY : { trades: matches.length, lots };
+	}
+
+	return {
+		execute(command) {
+			if (command.kind === "limit" || command.kind === "ioc") return place(command);
+			const removed = removeOrder(book, command.id);
+			return removed && command.kind === "replace" ? place(command) : NOBODY;
+		},
+		tradedBy: (_command, traded) => traded,
+		levels: () => ({
+			buy: bestLevels(book, "buy", Number.POSITIVE_INFINITY),
+			sell: bestLevels(book, "sell", Number.POSITIVE_INFINITY),
+		}),
+		find: (id) => findOrder(book, id),
+	};
+}
+
+function orderOf({ id, side, ticks, lots, kind }: Command): ExecutionOrder {
+	return {
+		orderId: id,
+		// The other book knows no users: here nobody meets himself.
+		userId: side,
+		side,
+		priceTicks: ticks,
+		rests: kind !== "ioc",
+		quantityLots: lots,
+		filledLots: 0,
+		filledNotional: 0n,
+		fee: 0n,
+		hold: 0n,
+		status: "open",
+		rejectReason: null,
+		reportSeq: 0,
+		arrivalSeq: 0,
+		level: null,
+		previous: null,
+		next: null,
+	};
+}
+
+/** The package does not export the enum that has it. */
+const IOC = "IOC" as unknown as NonNullable<Parameters<OrderBook["limit"]>[0]["timeInForce"]>;
+
+type TheirResult = ReturnType<OrderBook["limit"]> | undefined;
+
+/** The book of the npm package nodejs-order-book. */
+export function theirEngine(): Engine<TheirResult> {
+	const book = new OrderBook();
+	return {
+		execute({ kind, id, side, ticks, lots }) {
+			const theirSide = side === "buy" ? TheirSide.BUY : TheirSide.SELL;
+			if (kind === "limit") return book.limit({ id, side: theirSide, size: lots, price: ticks });
+			if (kind === "ioc") return book.limit({ id, side: theirSide, size: lots, price: ticks, timeInForce: IOC });
+			if (kind === "replace") return book.modify(id, { size: lots, price: ticks });
+			book.cancel(id);
+			return undefined;
+		},
+		tradedBy({ id, lots }, result) {
+			if (!result) return NOBODY;
+			if (result.err) throw result.err;
+			const { done, partial, quantityLeft } = result;
+			const makers = done.filter((order) => order.id !== id).length + (partial && partial.id !== id ? 1 : 0);
+			return makers === 0 ? NOBODY : { trades: makers, lots: lots - quantityLeft };
+		},
+		levels() {
+			const [asks, bids] = book.depth();
+			return { buy: bids, sell: asks };
+		},
+	};
+}
