@@ -3,17 +3,33 @@ import type { Decimal, Page, PageQuery, Timestamp } from "./common.ts";
 export type Side = "buy" | "sell";
 export type OrderType = "limit" | "market";
 export type TimeInForce = "gtc" | "ioc";
-export type OrderStatus = "pending" | "open" | "partially_filled" | "filled" | "canceled" | "expired" | "rejected";
+/** A stop is `held` until its price is reached; an order that another one has taken the place of is `replaced`. */
+export type OrderStatus =
+	| "pending"
+	| "held"
+	| "open"
+	| "partially_filled"
+	| "filled"
+	| "canceled"
+	| "expired"
+	| "rejected"
+	| "replaced";
 
 /** Why an order was turned away; the gateway answers with it as the problem's `code`. */
 export type RejectCode =
+	| "BELOW_MIN_NOTIONAL"
 	| "BOOK_FULL"
 	| "INSUFFICIENT_FUNDS"
-	| "NO_LIQUIDITY"
-	| "SELF_TRADE_PREVENTED"
 	| "MARKET_NOT_OPEN"
 	| "MAX_OPEN_ORDERS"
-	| "MAX_ORDER_NOTIONAL";
+	| "MAX_ORDER_NOTIONAL"
+	| "NO_LAST_PRICE"
+	| "NO_LIQUIDITY"
+	| "POST_ONLY_WOULD_TAKE"
+	| "PRICE_OUT_OF_BAND"
+	| "REDUCE_ONLY"
+	| "SELF_TRADE_PREVENTED"
+	| "TOO_LATE_TO_REPLACE";
 
 /** A flat object of at most 1 KB that the client keeps with an order. */
 export type OrderMetadata = Readonly<Record<string, string | number | boolean | null>>;

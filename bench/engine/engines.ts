@@ -7,8 +7,9 @@ import {
 	findOrder,
 	removeOrder,
 } from "../../services/trading/domain/book.ts";
-import { findMatches } from "../../services/trading/domain/matching.ts";
-import { type ExecutionOrder, remainingLots } from "../../services/trading/domain/order.ts";
+import { marketOf } from "../../services/trading/domain/market.ts";
+import { type Conditions, findMatches } from "../../services/trading/domain/matching.ts";
+import { type ExecutionOrder, newOrder, remainingLots } from "../../services/trading/domain/order.ts";
 import type { Command } from "./commands.ts";
 
 /** What a command traded. */
@@ -26,6 +27,22 @@ export interface Engine<Result> {
 	levels(): { readonly buy: readonly [number, number][]; readonly sell: readonly [number, number][] };
 }
 
+const CONDITIONS: Conditions = {
+	market: marketOf({
+		symbol: "BTC-USD",
+		base_asset: "BTC",
+		quote_asset: "USD",
+		tick_size: "0.01",
+		lot_size: "0.00000001",
+		maker_fee_bps: 10,
+		taker_fee_bps: 20,
+		status: "trading",
+	}),
+	nowMs: 0,
+	bandBps: null,
+	lastTicks: null,
+};
+
 const NOBODY: Traded = { trades: 0, lots: 0 };
 
 /** Our book and matching, without the money. */
@@ -34,7 +51,7 @@ export function ourEngine(): Engine<Traded> & { find(id: string): ExecutionOrder
 
 	function place(command: Command): Traded {
 		const order = orderOf(command);
-		const { matches, lots } = findMatches(book, order);
+		const { matches, lots } = findMatches(book, order, CONDITIONS);
 		for (const match of matches) fillResting(book, match.maker, match.lots);
 		order.filledLots = lots;
 		if (command.kind !== "ioc" && remainingLots(order) > 0) addOrder(book, order);
@@ -57,26 +74,28 @@ export function ourEngine(): Engine<Traded> & { find(id: string): ExecutionOrder
 }
 
 function orderOf({ id, side, ticks, lots, kind }: Command): ExecutionOrder {
-	return {
-		orderId: id,
-		// The other book knows no users: here nobody meets himself.
-		userId: side,
-		side,
-		priceTicks: ticks,
-		rests: kind !== "ioc",
-		quantityLots: lots,
-		filledLots: 0,
-		filledNotional: 0n,
-		fee: 0n,
-		hold: 0n,
-		status: "open",
-		rejectReason: null,
-		reportSeq: 0,
-		arrivalSeq: 0,
-		level: null,
-		previous: null,
-		next: null,
-	};
+	return newOrder(
+		{
+			orderId: id,
+			// The other book knows no users: here nobody meets himself.
+			userId: side,
+			side,
+			orderType: "limit",
+			timeInForce: kind === "ioc" ? "ioc" : "gtc",
+			priceTicks: ticks,
+			notional: null,
+			trailTicks: null,
+			trailBps: null,
+			postOnly: false,
+			reduceOnly: false,
+			displayLots: null,
+			selfTradePrevention: "expire_taker",
+			expiresAtMs: null,
+			replaces: null,
+		},
+		lots,
+		null,
+	);
 }
 
 /** The package does not export the enum that has it. */

@@ -2,8 +2,15 @@ import type { Tx } from "../../lib/db.ts";
 import { fromUnits, toUnits } from "../../lib/kernel/decimal.ts";
 import { saveAccounts } from "./account.store.ts";
 import type { ExecutedTrade, Execution } from "./domain/execute.ts";
-import { ASSET_SCALE, fromLots, fromTicks, type Market } from "./domain/market.ts";
-import type { ExecutionOrder, ExecutionStatus, RejectReason, Side } from "./domain/order.ts";
+import { ASSET_SCALE, fromLots, fromTicks, type Market, toTicks } from "./domain/market.ts";
+import {
+	type ExecutionOrder,
+	type ExecutionStatus,
+	mayRest,
+	newOrder,
+	type RejectReason,
+	type Side,
+} from "./domain/order.ts";
 
 interface OrderRow {
 	order_id: string;
@@ -23,13 +30,24 @@ interface OrderRow {
 }
 
 function orderOf(row: OrderRow): ExecutionOrder {
-	return {
+	const terms = {
 		orderId: row.order_id,
 		userId: row.user_id,
 		side: row.side,
+		orderType: row.price_ticks === null ? "market" : "limit",
+		timeInForce: row.rests ? "gtc" : "ioc",
 		priceTicks: row.price_ticks === null ? null : Number(row.price_ticks),
-		rests: row.rests,
-		quantityLots: Number(row.quantity_lots),
+		notional: null,
+		trailTicks: null,
+		trailBps: null,
+		postOnly: false,
+		reduceOnly: false,
+		displayLots: null,
+		selfTradePrevention: "expire_taker",
+		expiresAtMs: null,
+		replaces: null,
+	} as const;
+	return Object.assign(newOrder(terms, Number(row.quantity_lots), null), {
 		filledLots: Number(row.filled_lots),
 		filledNotional: toUnits(row.filled_notional, ASSET_SCALE),
 		fee: toUnits(row.fee, ASSET_SCALE),
@@ -38,10 +56,7 @@ function orderOf(row: OrderRow): ExecutionOrder {
 		rejectReason: row.reject_code,
 		reportSeq: row.report_seq,
 		arrivalSeq: Number(row.arrival_seq),
-		level: null,
-		previous: null,
-		next: null,
-	};
+	});
 }
 
 /** How many orders a rebuild reads at a time. */
@@ -75,14 +90,23 @@ export async function loadBestOrders(tx: Tx, symbol: string, side: Side): Promis
 	return rows.map(orderOf);
 }
 
-/** The last numbers that a market has given to a trade and to an order. */
-export async function loadCounters(tx: Tx, symbol: string): Promise<{ tradeSeq: number; arrivalSeq: number }> {
-	const [row] = await tx.query<{ trade_seq: string | null; arrival_seq: string | null }>(
-		`SELECT (SELECT max(trade_seq) FROM trades WHERE symbol = $1) AS trade_seq,
-			(SELECT max(arrival_seq) FROM orders WHERE symbol = $1) AS arrival_seq`,
-		[symbol],
+/** The last numbers that a market has given to a trade and to an order, and the price of that trade. */
+export async function loadCounters(
+	tx: Tx,
+	market: Market,
+): Promise<{ tradeSeq: number; arrivalSeq: number; lastTicks: number | null }> {
+	const [row] = await tx.query<{ trade_seq: string; price: string | null; arrival_seq: string | null }>(
+		`SELECT coalesce(trade_seq, 0) AS trade_seq, price,
+			(SELECT max(arrival_seq) FROM orders WHERE symbol = $1) AS arrival_seq
+		FROM (SELECT) one LEFT JOIN (
+			SELECT trade_seq, price FROM trades WHERE symbol = $1 ORDER BY trade_seq DESC LIMIT 1) last ON true`,
+		[market.symbol],
 	);
-	return { tradeSeq: Number(row?.trade_seq ?? 0), arrivalSeq: Number(row?.arrival_seq ?? 0) };
+	return {
+		tradeSeq: Number(row?.trade_seq ?? 0),
+		arrivalSeq: Number(row?.arrival_seq ?? 0),
+		lastTicks: row?.price ? toTicks(market, row.price) : null,
+	};
 }
 
 /** Those of `orderIds` that have arrived before. */
@@ -121,7 +145,7 @@ async function saveOrders(tx: Tx, symbol: string, orders: readonly ExecutionOrde
 			orders.map((order) => order.userId),
 			orders.map((order) => order.side),
 			orders.map((order) => order.priceTicks),
-			orders.map((order) => order.rests),
+			orders.map(mayRest),
 			orders.map((order) => order.quantityLots),
 			orders.map((order) => order.filledLots),
 			orders.map((order) => money(order.filledNotional)),

@@ -7,10 +7,11 @@ import type { Staged } from "../../lib/event-bus/outbox.ts";
 import { refuse } from "../../lib/refuse.ts";
 import { lockAccounts } from "./account.store.ts";
 import { type Accounts, assertSolvent, feeAccountOf } from "./domain/accounts.ts";
-import { addOrder, type Book, emptyBook, findOrder, ownersInReach } from "./domain/book.ts";
+import { addOrder, type Book, emptyBook, findOrder } from "./domain/book.ts";
 import { close, closeUnknown, type Execution, submit } from "./domain/execute.ts";
 import { type Market, toLots, toTicks } from "./domain/market.ts";
-import type { ExecutionOrder } from "./domain/order.ts";
+import { type ExecutionOrder, newOrder } from "./domain/order.ts";
+import { ownersInReach } from "./domain/reach.ts";
 import { knownOrders, loadCounters, loadWorkingOrders, saveExecution } from "./execution.store.ts";
 import { fence, takeLease } from "./market.store.ts";
 import { executionReported, reportOf, tradeExecuted } from "./trading.events.ts";
@@ -51,6 +52,7 @@ interface Owned {
 	readonly book: Book;
 	tradeSeq: number;
 	arrivalSeq: number;
+	lastTicks: number | null;
 	clean: boolean;
 }
 
@@ -89,7 +91,7 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 			if (!lease.mine) return { elsewhere: lease.ownerNode };
 			const book = emptyBook();
 			await loadWorkingOrders(tx, market.symbol, (order) => addOrder(book, order));
-			return { epoch: lease.epoch, book, ...(await loadCounters(tx, market.symbol)), clean: true };
+			return { epoch: lease.epoch, book, ...(await loadCounters(tx, market)), clean: true };
 		});
 	}
 
@@ -104,16 +106,20 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 					tx,
 					orders.map((order) => order.orderId),
 				),
-				lockAccounts(tx, ownersOf(state.book, orders, market), [market.baseAsset, market.quoteAsset]),
+				lockAccounts(tx, ownersInReach(market, state.book, orders).add(feeAccountOf(market.symbol)), [
+					market.baseAsset,
+					market.quoteAsset,
+				]),
 			]);
 			if (!now) throw STALE_BOOK;
 			state.clean = false;
-			const execution = executionOf(market, state, accounts);
+			const execution = executionOf(market, state, accounts, now);
 			const { executed, events } = executeAll(execution, commands, orders, known, now);
 			assertSolvent(accounts);
 			await Promise.all([saveExecution(tx, execution, now), options.stage(tx, events)]);
 			state.tradeSeq = execution.tradeSeq;
 			state.arrivalSeq = execution.arrivalSeq;
+			state.lastTicks = execution.lastTicks;
 			return executed;
 		});
 		state.clean = true;
@@ -134,42 +140,42 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 
 /** The order as the engine sees it; throws on a price or quantity off the grid, which the edge has refused before. */
 export function executionOrderOf(market: Market, order: SubmitOrder): ExecutionOrder {
-	return {
+	const terms = {
 		orderId: order.order_id,
 		userId: order.user_id,
 		side: order.side,
+		orderType: order.order_type,
+		timeInForce: order.time_in_force,
 		priceTicks: order.price === null ? null : toTicks(market, order.price),
-		rests: order.order_type === "limit" && order.time_in_force === "gtc",
-		quantityLots: toLots(market, order.quantity),
-		filledLots: 0,
-		filledNotional: 0n,
-		fee: 0n,
-		hold: 0n,
-		status: "open",
-		rejectReason: null,
-		reportSeq: 0,
-		arrivalSeq: 0,
-		level: null,
-		previous: null,
-		next: null,
+		notional: null,
+		trailTicks: null,
+		trailBps: null,
+		postOnly: false,
+		reduceOnly: false,
+		displayLots: null,
+		selfTradePrevention: "expire_taker",
+		expiresAtMs: null,
+		replaces: null,
+	} as const;
+	return newOrder(terms, toLots(market, order.quantity), null);
+}
+
+function executionOf(market: Market, state: Owned, accounts: Accounts, now: Date): Execution {
+	const { book, tradeSeq, arrivalSeq, lastTicks } = state;
+	return {
+		market,
+		book,
+		accounts,
+		newId,
+		nowMs: now.getTime(),
+		bandBps: null,
+		lastTicks,
+		tradeSeq,
+		arrivalSeq,
+		trades: [],
+		reports: [],
+		changed: new Map(),
 	};
-}
-
-/** Everyone whose money this batch can move: the orders' users, the makers within their reach, and the fee account. */
-function ownersOf(book: Book, orders: readonly ExecutionOrder[], market: Market): Set<string> {
-	const owners = new Set(orders.map((order) => order.userId)).add(feeAccountOf(market.symbol));
-	for (const side of ["buy", "sell"] as const) {
-		const incoming = orders.filter((order) => order.side !== side);
-		// Orders of this side may be canceled before, so that those behind them come within reach.
-		const lots = orders.reduce((sum, order) => sum + order.quantityLots, 0);
-		for (const owner of ownersInReach(book, side, incoming, lots)) owners.add(owner);
-	}
-	return owners;
-}
-
-function executionOf(market: Market, state: Owned, accounts: Accounts): Execution {
-	const { book, tradeSeq, arrivalSeq } = state;
-	return { market, book, accounts, newId, tradeSeq, arrivalSeq, trades: [], reports: [], changed: new Map() };
 }
 
 function executeAll(

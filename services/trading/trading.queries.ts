@@ -7,12 +7,12 @@ import { NUMBER_KEY, pageOf, positionOf, UUID_KEY } from "../../lib/page.ts";
 import { readAccounts, selectPostings } from "./account.store.ts";
 import { accountOf, availableOn } from "./domain/accounts.ts";
 import { addOrder, emptyBook } from "./domain/book.ts";
-import { rejectionOf } from "./domain/execute.ts";
 import { ASSET_SCALE, type Market } from "./domain/market.ts";
 import { findMatches } from "./domain/matching.ts";
 import type { ExecutionOrder } from "./domain/order.ts";
-import { requiredFunds } from "./domain/settlement.ts";
-import { loadBestOrders } from "./execution.store.ts";
+import { rejectionOf } from "./domain/reject.ts";
+import { assetOf, requiredFunds } from "./domain/settlement.ts";
+import { loadBestOrders, loadCounters } from "./execution.store.ts";
 import { selectFills } from "./fill.store.ts";
 
 /** The fills of a user, newest first; of one order when asked. */
@@ -64,11 +64,13 @@ export async function rehearse(
 		for (const resting of await loadBestOrders(tx, market.symbol, order.side === "buy" ? "sell" : "buy"))
 			addOrder(book, resting);
 		const accounts = await readAccounts(tx, [order.userId], [market.baseAsset, market.quoteAsset]);
-		const found = findMatches(book, order);
-		const { asset, units } = requiredFunds(market, order, found);
+		const { lastTicks } = await loadCounters(tx, market);
+		const scene = { market, book, accounts, nowMs: 0, bandBps: null, lastTicks };
+		const found = findMatches(book, order, scene);
+		const asset = assetOf(market, order);
 		return {
-			code: rejectionOf({ market, book, accounts }, order, found),
-			required: fromUnits(units, ASSET_SCALE),
+			code: rejectionOf(scene, order, found, null),
+			required: fromUnits(requiredFunds(market, order, found), ASSET_SCALE),
 			available: fromUnits(availableOn(accountOf(accounts, order.userId, asset)), ASSET_SCALE),
 		};
 	});

@@ -1,12 +1,14 @@
 /** The statuses that may follow each status; a terminal one is followed by none. */
 const NEXT = {
-	pending: ["open", "partially_filled", "filled", "canceled", "expired", "rejected"],
-	open: ["partially_filled", "filled", "canceled", "expired"],
-	partially_filled: ["partially_filled", "filled", "canceled", "expired"],
+	pending: ["held", "open", "partially_filled", "filled", "canceled", "expired", "rejected"],
+	held: ["open", "partially_filled", "filled", "canceled", "expired", "rejected", "replaced"],
+	open: ["partially_filled", "filled", "canceled", "expired", "replaced"],
+	partially_filled: ["partially_filled", "filled", "canceled", "expired", "replaced"],
 	filled: [],
 	canceled: [],
 	expired: [],
 	rejected: [],
+	replaced: [],
 } as const;
 
 export type Status = keyof typeof NEXT;

@@ -1,19 +1,22 @@
-import { dropLevel, emptyLevels, type Level, type Levels, levelAt, openLevel } from "./levels.ts";
+import { append, emptyLevels, type Levels, levelAt, succeed, unlink } from "./levels.ts";
 import { type ExecutionOrder, remainingLots, type Side } from "./order.ts";
+import { emptyStops, MAX_STOPS, type Stops, watch } from "./stops.ts";
 
 /** A book holds this many orders at the most; a price level as many lots as a number counts exactly. */
 const MAX_RESTING_ORDERS = 2_000_000;
 
-/** The resting orders of one market. One writer owns it and changes it in place. */
+/** The orders of one market that rest or wait for a price. One writer owns it and changes it in place. */
 export interface Book {
 	readonly buy: Levels;
 	readonly sell: Levels;
+	readonly stops: Stops;
+	/** Resting and waiting ones. */
 	readonly byId: Map<string, ExecutionOrder>;
 }
 
 /** A book that nobody has ordered in. */
 export function emptyBook(): Book {
-	return { buy: emptyLevels("buy"), sell: emptyLevels("sell"), byId: new Map() };
+	return { buy: emptyLevels("highest"), sell: emptyLevels("lowest"), stops: emptyStops(), byId: new Map() };
 }
 
 /** Whether `order` would trade at that price. */
@@ -22,13 +25,38 @@ export function crosses(order: ExecutionOrder, ticks: number): boolean {
 	return order.side === "buy" ? ticks <= order.priceTicks : ticks >= order.priceTicks;
 }
 
-/** Fills `lots` of the resting order `maker`, and takes it out of the book when nothing is left of it. */
-export function fillResting(book: Book, maker: ExecutionOrder, lots: number): void {
-	const { level } = maker;
-	if (!level || lots > remainingLots(maker)) throw new Error(`order ${maker.orderId} cannot give ${lots} lots`);
-	level.lots -= lots;
+/** Fills `lots` of the resting order `maker`; true when that lost it its place in time to a fresh slice. */
+export function fillResting(book: Book, maker: ExecutionOrder, lots: number): boolean {
 	maker.filledLots += lots;
-	if (remainingLots(maker) === 0) takeOut(book, maker, level);
+	return shrink(book, maker, lots);
+}
+
+/** Takes `lots` off the quantity of the resting order `maker`, which has more than that; true as above. */
+export function cutResting(book: Book, maker: ExecutionOrder, lots: number): boolean {
+	maker.quantityLots -= lots;
+	return shrink(book, maker, lots);
+}
+
+function shrink(book: Book, maker: ExecutionOrder, lots: number): boolean {
+	const { level } = maker;
+	if (!level || lots > maker.visibleLots) throw new Error(`order ${maker.orderId} cannot give ${lots} lots`);
+	maker.visibleLots -= lots;
+	level.lots -= lots;
+	if (maker.visibleLots > 0) return false;
+	const fresh = remainingLots(maker) > 0;
+	if (fresh) {
+		maker.visibleLots = sliceOf(maker);
+		level.lots += maker.visibleLots;
+		// The last one there stays where it is.
+		if (level.last !== maker) {
+			unlink(maker, level);
+			append(level.levels, level.ticks, maker);
+		}
+	} else {
+		unlink(maker, level);
+		book.byId.delete(maker.orderId);
+	}
+	return fresh;
 }
 
 /** Whether what is left of `order` finds room in the book. */
@@ -40,42 +68,47 @@ export function hasRoom(book: Book, order: ExecutionOrder, lots: number): boolea
 
 /** Puts `order` behind all others at its price. */
 export function addOrder(book: Book, order: ExecutionOrder): void {
-	const level = openLevel(book[order.side], limitOf(order));
-	const { last } = level;
-	if (last) last.next = order;
-	else level.first = order;
-	order.level = level;
-	order.previous = last;
-	order.next = null;
-	level.last = order;
-	level.lots += remainingLots(order);
+	// Of one that is loaded, a slice may have been filled in part.
+	if (order.visibleLots === 0) order.visibleLots = sliceOf(order);
+	append(book[order.side], limitOf(order), order);
+	book.byId.set(order.orderId, order);
+}
+
+/** Whether one more stop may wait. */
+export function hasRoomForStop(book: Book): boolean {
+	return book.stops.count < MAX_STOPS;
+}
+
+/** Lets a stop wait for its price. */
+export function addStop(book: Book, order: ExecutionOrder): void {
+	watch(book.stops, order);
 	book.byId.set(order.orderId, order);
 }
 
 /** Takes an order out of the book; undefined when it is not in it. */
 export function removeOrder(book: Book, orderId: string): ExecutionOrder | undefined {
 	const order = book.byId.get(orderId);
-	if (order?.level) {
-		order.level.lots -= remainingLots(order);
-		takeOut(book, order, order.level);
-	}
+	if (!order) return undefined;
+	if (order.status === "held") book.stops.count -= 1;
+	if (order.level) unlink(order, order.level);
+	else book.stops.trailing.delete(order);
+	order.visibleLots = 0;
+	book.byId.delete(orderId);
 	return order;
 }
 
-function takeOut(book: Book, order: ExecutionOrder, level: Level): void {
-	const { previous, next } = order;
-	if (previous) previous.next = next;
-	else level.first = next;
-	if (next) next.previous = previous;
-	else level.last = previous;
-	order.level = null;
-	order.previous = null;
-	order.next = null;
-	book.byId.delete(order.orderId);
-	if (!level.first) dropLevel(book[order.side], level);
+/** Puts `order` where the resting `old` stood, with all that is left of it or as much as `old` has shown. */
+export function takePlace(book: Book, old: ExecutionOrder, order: ExecutionOrder): void {
+	if (!old.level) throw new Error(`order ${old.orderId} has no place in the book`);
+	order.visibleLots = Math.min(old.visibleLots, remainingLots(order));
+	order.arrivalSeq = old.arrivalSeq;
+	succeed(old, old.level, order);
+	old.visibleLots = 0;
+	book.byId.delete(old.orderId);
+	book.byId.set(order.orderId, order);
 }
 
-/** The resting order of that id, or undefined. */
+/** The resting or waiting order of that id, or undefined. */
 export function findOrder(book: Book, orderId: string): ExecutionOrder | undefined {
 	return book.byId.get(orderId);
 }
@@ -88,19 +121,10 @@ export function bestLevels(book: Book, side: Side, count: number): [ticks: numbe
 	return found;
 }
 
-/** The users whose orders `incoming` ones of the other side can match, when they take at most `lots` in all. */
-export function ownersInReach(book: Book, side: Side, incoming: readonly ExecutionOrder[], lots: number): Set<string> {
-	const owners = new Set<string>();
-	let left = lots;
-	for (let level = book[side].best; level && left > 0; level = level.worse) {
-		const { ticks } = level;
-		if (!incoming.some((order) => crosses(order, ticks))) break;
-		for (let order = level.first; order && left > 0; order = order.next) {
-			owners.add(order.userId);
-			left -= remainingLots(order);
-		}
-	}
-	return owners;
+/** What an order shows when it comes to rest, or comes back with a fresh slice. */
+function sliceOf(order: ExecutionOrder): number {
+	const left = remainingLots(order);
+	return order.displayLots === null ? left : Math.min(order.displayLots, left);
 }
 
 function limitOf(order: ExecutionOrder): number {

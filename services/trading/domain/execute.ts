@@ -1,9 +1,17 @@
-import { accountOf, availableOn } from "./accounts.ts";
-import { addOrder, type Book, fillResting, hasRoom, removeOrder } from "./book.ts";
+import { addOrder, addStop, type Book, cutResting, fillResting, findOrder, removeOrder, takePlace } from "./book.ts";
 import { feeOn, notionalOf } from "./market.ts";
-import { findMatches, type Match, type Matches } from "./matching.ts";
-import { type ExecutionOrder, type ExecutionStatus, type RejectReason, remainingLots } from "./order.ts";
-import { rehold, requiredFunds, restingHold, type Settlement, settle } from "./settlement.ts";
+import { type Conditions, findMatches, type Match, type Matches } from "./matching.ts";
+import {
+	type ExecutionOrder,
+	type ExecutionStatus,
+	isStop,
+	mayRest,
+	type RejectReason,
+	remainingLots,
+} from "./order.ts";
+import { rejectionOf, rejectionOfStop } from "./reject.ts";
+import { openHold, rehold, type Settlement, settle } from "./settlement.ts";
+import { isReached, startTrailing, takeTriggered } from "./stops.ts";
 
 /** A trade of this batch, with the two orders as they are to be told of it. */
 export interface ExecutedTrade {
@@ -26,12 +34,13 @@ export interface Report {
 }
 
 /** All that one transaction works on: the owner's book, the accounts it has locked, and what comes of it. */
-export interface Execution extends Settlement {
+export interface Execution extends Settlement, Conditions {
 	readonly book: Book;
 	readonly newId: () => string;
-	/** The last numbers given so far. */
+	/** The last numbers given so far, and the last price. */
 	tradeSeq: number;
 	arrivalSeq: number;
+	lastTicks: number | null;
 	readonly trades: ExecutedTrade[];
 	readonly reports: Report[];
 	readonly changed: Map<string, ExecutionOrder>;
@@ -40,42 +49,23 @@ export interface Execution extends Settlement {
 /** An order that sweeps through more makers is told of in several reports, since an event has a limit of its own. */
 const MAX_FILLS_PER_REPORT = 500;
 
-/** Executes a new order: rejects it, or matches what can match and lets the rest rest or expire. */
+/**
+ * Executes a new order: rejects it, lets it wait for its price, or matches what can match and lets the rest rest or
+ * expire. Then the stops that its trades have triggered enter in their turn, and those that theirs have.
+ */
 export function submit(execution: Execution, order: ExecutionOrder): void {
-	const { book } = execution;
 	order.arrivalSeq = ++execution.arrivalSeq;
-	const matches = findMatches(book, order);
-	const rejection = rejectionOf(execution, order, matches);
-	if (rejection) {
-		order.rejectReason = rejection;
-		report(execution, order, "rejected", []);
-		return;
-	}
-	let trades: ExecutedTrade[] = [];
-	for (const match of matches.matches) {
-		if (trades.length === MAX_FILLS_PER_REPORT) {
-			report(execution, order, "partially_filled", trades);
-			trades = [];
-		}
-		trades.push(trade(execution, order, match));
-	}
-	if (remainingLots(order) === 0) {
-		report(execution, order, "filled", trades);
-	} else if (!order.rests || matches.selfTrade) {
-		report(execution, order, "expired", trades);
-	} else {
-		rehold(execution, order, restingHold(execution.market, order));
-		addOrder(book, order);
-		report(execution, order, order.filledLots > 0 ? "partially_filled" : "open", trades);
-	}
+	const traded = execution.trades.length;
+	if (order.replaces === null) enter(execution, order, null);
+	else replace(execution, order, order.replaces);
+	enterTriggered(execution, traded);
 }
 
 /** Ends a working order that its owner or the time has ended, and gives back what it held. */
 export function close(execution: Execution, orderId: string, status: "canceled" | "expired"): void {
-	const order = removeOrder(execution.book, orderId);
+	const order = findOrder(execution.book, orderId);
 	if (!order) throw new Error(`order ${orderId} is not in the book`);
-	rehold(execution, order, 0n);
-	report(execution, order, status, []);
+	end(execution, order, status);
 }
 
 /** Keeps an order that never arrived as ended, so that it is refused if it arrives later. */
@@ -84,24 +74,137 @@ export function closeUnknown(execution: Execution, order: ExecutionOrder, status
 	report(execution, order, status, []);
 }
 
-/** Why `order` cannot be executed, or null. */
-export function rejectionOf(
-	execution: Pick<Execution, "market" | "book" | "accounts">,
-	order: ExecutionOrder,
-	found: Matches,
-): RejectReason | null {
-	if (execution.market.status !== "trading") return "MARKET_NOT_OPEN";
-	if (found.selfTrade && found.lots === 0) return "SELF_TRADE_PREVENTED";
-	if (order.priceTicks === null && found.lots === 0) return "NO_LIQUIDITY";
-	const { asset, units } = requiredFunds(execution.market, order, found);
-	if (availableOn(accountOf(execution.accounts, order.userId, asset)) < units) return "INSUFFICIENT_FUNDS";
-	const rest = remainingLots(order) - found.lots;
-	if (order.rests && !found.selfTrade && rest > 0 && !hasRoom(execution.book, order, rest)) return "BOOK_FULL";
-	return null;
+/** Less of an order at its price keeps its place in time; anything else goes to the end of the queue. */
+function replace(execution: Execution, order: ExecutionOrder, oldId: string): void {
+	const old = findOrder(execution.book, oldId);
+	const left = order.quantityLots - (old?.filledLots ?? 0);
+	if (!old || old.userId !== order.userId || left <= 0) {
+		reject(execution, order, "TOO_LATE_TO_REPLACE");
+		return;
+	}
+	order.quantityLots = left;
+	const keepsPlace = order.priceTicks === old.priceTicks && left <= remainingLots(old);
+	if (old.status === "held") {
+		order.stopTicks = old.stopTicks;
+		order.extremeTicks = old.extremeTicks;
+		order.sinceTradeSeq = old.sinceTradeSeq;
+		if (keepsPlace) order.arrivalSeq = old.arrivalSeq;
+	}
+	if (!keepsPlace || old.status === "held" || execution.market.status !== "trading") {
+		enter(execution, order, old);
+		return;
+	}
+	takePlace(execution.book, old, order);
+	rehold(execution, old, 0n);
+	report(execution, old, "replaced", []);
+	rehold(execution, order, openHold(execution.market, order));
+	report(execution, order, "open", []);
+}
+
+/** Brings an order into the market, in the place of `old` if there is one: that stays when the new one is rejected. */
+function enter(execution: Execution, order: ExecutionOrder, old: ExecutionOrder | null): void {
+	if (order.expiresAtMs !== null && order.expiresAtMs <= execution.nowMs) {
+		rehold(execution, order, 0n);
+		report(execution, order, "expired", []);
+		return;
+	}
+	if (waits(execution, order, old)) {
+		enterStop(execution, order, old);
+		return;
+	}
+	const found = findMatches(execution.book, order, execution);
+	const rejection = rejectionOf(execution, order, found, old);
+	if (rejection) {
+		reject(execution, order, rejection);
+		return;
+	}
+	if (old) end(execution, old, "replaced");
+	if (order.timeInForce === "fok" && !fillsWhole(order, found)) {
+		rehold(execution, order, 0n);
+		report(execution, order, "expired", []);
+	} else {
+		execute(execution, order, found);
+	}
+}
+
+/** A stop waits until its price is reached, unless it has been triggered, or the order whose place it takes. */
+function waits({ lastTicks }: Execution, order: ExecutionOrder, old: ExecutionOrder | null): boolean {
+	if (!isStop(order) || isReached(order, lastTicks)) return false;
+	return old ? old.status === "held" : order.status !== "held";
+}
+
+function enterStop(execution: Execution, order: ExecutionOrder, old: ExecutionOrder | null): void {
+	const { book, market, lastTicks, tradeSeq } = execution;
+	if (order.orderType === "trailing_stop" && order.extremeTicks === null && lastTicks !== null)
+		startTrailing(order, lastTicks, tradeSeq);
+	const rejection = rejectionOfStop(execution, order, old);
+	if (rejection) {
+		reject(execution, order, rejection);
+		return;
+	}
+	if (old) end(execution, old, "replaced");
+	rehold(execution, order, openHold(market, order));
+	addStop(book, order);
+	report(execution, order, "held", []);
+}
+
+/** Stops enter one after the other; each is triggered once, so however they trigger each other, it ends. */
+function enterTriggered(execution: Execution, tradesBefore: number): void {
+	let seen = tradesBefore;
+	const queue: ExecutionOrder[] = [];
+	for (let at = 0; ; at++) {
+		for (; seen < execution.trades.length; seen++) {
+			const { ticks } = execution.trades[seen] as ExecutedTrade;
+			// Many trades of a sweep have one price.
+			if (ticks !== execution.trades[seen - 1]?.ticks || seen === tradesBefore)
+				queue.push(...takeTriggered(execution.book.stops, ticks));
+		}
+		const order = queue[at];
+		if (!order) return;
+		execution.book.byId.delete(order.orderId);
+		order.arrivalSeq = ++execution.arrivalSeq;
+		enter(execution, order, null);
+	}
+}
+
+function execute(execution: Execution, order: ExecutionOrder, found: Matches): void {
+	let trades: ExecutedTrade[] = [];
+	for (const match of found.matches) {
+		if (trades.length === MAX_FILLS_PER_REPORT) {
+			report(execution, order, "partially_filled", trades);
+			trades = [];
+		}
+		if (match.kind === "trade") trades.push(trade(execution, order, match));
+		else if (match.kind === "cut" && match.lots < remainingLots(match.maker)) cut(execution, match);
+		else end(execution, match.maker, "expired");
+	}
+	const left = remainingLots(order) - found.cutLots;
+	if (isFilled(order, found)) {
+		rehold(execution, order, 0n);
+		report(execution, order, "filled", trades);
+	} else if (left > 0 && mayRest(order) && !found.stoppedBy) {
+		order.quantityLots -= found.cutLots;
+		rehold(execution, order, openHold(execution.market, order));
+		addOrder(execution.book, order);
+		report(execution, order, order.filledLots > 0 ? "partially_filled" : "open", trades);
+	} else {
+		rehold(execution, order, 0n);
+		report(execution, order, "expired", trades);
+	}
+}
+
+/** An order by notional is filled when what is left of its money buys nothing more. */
+function isFilled(order: ExecutionOrder, found: Matches): boolean {
+	if (order.notional !== null) return found.stoppedBy === "spent" && found.cutLots === 0 && found.lots > 0;
+	return remainingLots(order) === 0;
+}
+
+function fillsWhole(order: ExecutionOrder, { lots, stoppedBy }: Matches): boolean {
+	return order.notional === null ? lots === remainingLots(order) : stoppedBy === "spent";
 }
 
 function trade(execution: Execution, taker: ExecutionOrder, { maker, ticks, lots }: Match): ExecutedTrade {
-	const { market } = execution;
+	const { market, book } = execution;
 	const notional = notionalOf(market, ticks, lots);
 	const made: ExecutedTrade = {
 		tradeId: execution.newId(),
@@ -115,12 +218,33 @@ function trade(execution: Execution, taker: ExecutionOrder, { maker, ticks, lots
 		makerReportSeq: maker.reportSeq + 1,
 		takerReportSeq: taker.reportSeq + 1,
 	};
-	fillResting(execution.book, maker, lots);
+	if (fillResting(book, maker, lots)) maker.arrivalSeq = ++execution.arrivalSeq;
 	taker.filledLots += lots;
+	if (taker.notional !== null) taker.quantityLots += lots;
 	settle(execution, made);
+	execution.lastTicks = ticks;
 	execution.trades.push(made);
 	report(execution, maker, remainingLots(maker) === 0 ? "filled" : "partially_filled", [made]);
 	return made;
+}
+
+/** Takes off a resting order what it would have traded with its own user; it has more than that. */
+function cut(execution: Execution, { maker, lots }: Match): void {
+	if (cutResting(execution.book, maker, lots)) maker.arrivalSeq = ++execution.arrivalSeq;
+	rehold(execution, maker, openHold(execution.market, maker));
+	report(execution, maker, maker.status, []);
+}
+
+function end(execution: Execution, order: ExecutionOrder, status: "canceled" | "expired" | "replaced"): void {
+	removeOrder(execution.book, order.orderId);
+	rehold(execution, order, 0n);
+	report(execution, order, status, []);
+}
+
+function reject(execution: Execution, order: ExecutionOrder, reason: RejectReason): void {
+	order.rejectReason = reason;
+	rehold(execution, order, 0n);
+	report(execution, order, "rejected", []);
 }
 
 function report(

@@ -1,6 +1,6 @@
 import { type Accounts, feeAccountOf, hold, post } from "./accounts.ts";
 import type { ExecutedTrade } from "./execute.ts";
-import { feeOn, type Market, notionalOf, worstCost } from "./market.ts";
+import { costOfTaking, type Market, notionalOf, worstCost } from "./market.ts";
 import type { Matches } from "./matching.ts";
 import { type ExecutionOrder, remainingLots } from "./order.ts";
 
@@ -10,30 +10,36 @@ export interface Settlement {
 	readonly accounts: Accounts;
 }
 
-/** What `order` takes from its user at the worst, fee included: a market order just what it matches now. */
-export function requiredFunds(market: Market, order: ExecutionOrder, found: Matches): { asset: string; units: bigint } {
-	if (order.side === "sell") return { asset: market.baseAsset, units: BigInt(order.quantityLots) * market.lotUnits };
-	if (order.priceTicks !== null)
-		return { asset: market.quoteAsset, units: worstCost(market, order.priceTicks, order.quantityLots) };
-	const units = found.matches.reduce((sum, match) => {
-		const notional = notionalOf(market, match.ticks, match.lots);
-		return sum + notional + feeOn(notional, market.takerFeeBps);
-	}, 0n);
-	return { asset: market.quoteAsset, units };
+/** The asset that an order takes from its user. */
+export function assetOf(market: Market, { side }: ExecutionOrder): string {
+	return side === "buy" ? market.quoteAsset : market.baseAsset;
 }
 
-/** What an order that rests may still cost: a sell what is left of it, a buy that at its price with the higher fee. */
-export function restingHold(market: Market, order: ExecutionOrder): bigint {
+/** What `order` takes from its user at the worst, fee included: one that takes any price just what it matches now. */
+export function requiredFunds(market: Market, order: ExecutionOrder, found: Matches): bigint {
+	if (order.side === "sell" || order.priceTicks !== null) return openHold(market, order);
+	return found.matches.reduce(
+		(sum, match) => (match.kind === "trade" ? sum + costOfTaking(market, match.ticks, match.lots) : sum),
+		0n,
+	);
+}
+
+/**
+ * What an order that rests or waits may still cost: a sell what is left of it, a buy that at its limit price with the
+ * higher fee, or at its stop price when it has no limit.
+ */
+export function openHold(market: Market, order: ExecutionOrder): bigint {
 	const lots = remainingLots(order);
 	if (order.side === "sell") return BigInt(lots) * market.lotUnits;
-	if (order.priceTicks === null) throw new Error(`market order ${order.orderId} cannot rest`);
-	return worstCost(market, order.priceTicks, lots);
+	const ticks = order.priceTicks ?? order.stopTicks;
+	if (ticks === null) throw new Error(`market order ${order.orderId} cannot rest`);
+	return worstCost(market, ticks, lots);
 }
 
 /** Sets what `order` holds to `units`; the difference goes to or comes from what its user has available. */
 export function rehold({ market, accounts }: Settlement, order: ExecutionOrder, units: bigint): void {
-	const asset = order.side === "buy" ? market.quoteAsset : market.baseAsset;
-	hold(accounts, order.userId, asset, units - order.hold);
+	if (units === order.hold) return;
+	hold(accounts, order.userId, assetOf(market, order), units - order.hold);
 	order.hold = units;
 }
 
@@ -44,7 +50,7 @@ export function settle(settlement: Settlement, trade: ExecutedTrade): void {
 	const notional = notionalOf(market, ticks, lots);
 	addFill(maker, notional, makerFee);
 	addFill(taker, notional, takerFee);
-	rehold(settlement, maker, restingHold(market, maker));
+	rehold(settlement, maker, openHold(market, maker));
 	postTrade(settlement, trade, notional);
 }
 

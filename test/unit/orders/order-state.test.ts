@@ -1,13 +1,15 @@
 import { isTerminal, mayBecome, STATUSES, type Status } from "../../../services/orders/domain/order-state.ts";
 
 const LEGAL: Record<Status, readonly Status[]> = {
-	pending: ["open", "partially_filled", "filled", "canceled", "expired", "rejected"],
-	open: ["partially_filled", "filled", "canceled", "expired"],
-	partially_filled: ["partially_filled", "filled", "canceled", "expired"],
+	pending: ["held", "open", "partially_filled", "filled", "canceled", "expired", "rejected"],
+	held: ["open", "partially_filled", "filled", "canceled", "expired", "rejected", "replaced"],
+	open: ["partially_filled", "filled", "canceled", "expired", "replaced"],
+	partially_filled: ["partially_filled", "filled", "canceled", "expired", "replaced"],
 	filled: [],
 	canceled: [],
 	expired: [],
 	rejected: [],
+	replaced: [],
 };
 
 test.each(STATUSES.flatMap((from) => STATUSES.map((to) => [from, to, LEGAL[from].includes(to)] as const)))(
@@ -18,5 +20,5 @@ test.each(STATUSES.flatMap((from) => STATUSES.map((to) => [from, to, LEGAL[from]
 );
 
 test("an order has ended exactly when nothing may follow", () => {
-	expect(STATUSES.filter(isTerminal)).toEqual(["filled", "canceled", "expired", "rejected"]);
+	expect(STATUSES.filter(isTerminal)).toEqual(["filled", "canceled", "expired", "rejected", "replaced"]);
 });

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { dropLevel, emptyLevels, type Levels, levelAt, openLevel } from "../../../services/trading/domain/levels.ts";
+import { append, emptyLevels, type Levels, levelAt, succeed, unlink } from "../../../services/trading/domain/levels.ts";
+import type { ExecutionOrder } from "../../../services/trading/domain/order.ts";
+import { orderOf } from "./support.ts";
 
 function ticksOf(levels: Levels): number[] {
 	const ticks: number[] = [];
@@ -8,32 +10,47 @@ function ticksOf(levels: Levels): number[] {
 	return ticks;
 }
 
-test.each([["buy"], ["sell"]] as const)("the levels of a %s side are what a sorted list would be", (side) => {
+test.each([["highest"], ["lowest"]] as const)("levels, the %s best, are what a sorted list would be", (best) => {
 	const prices = fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 1_000, size: "max" });
 	fc.assert(
 		fc.property(prices, (all) => {
-			const levels = emptyLevels(side);
-			const plain = new Set<number>();
+			const levels = emptyLevels(best);
+			const plain = new Map<number, ExecutionOrder>();
 			for (const ticks of all) {
-				const level = levelAt(levels, ticks);
-				expect(level?.ticks).toBe(plain.has(ticks) ? ticks : undefined);
-				if (level) dropLevel(levels, level);
-				else openLevel(levels, ticks);
-				if (!plain.delete(ticks)) plain.add(ticks);
+				const [level, order] = [levelAt(levels, ticks), plain.get(ticks)];
+				assert.equal(level?.first, order);
+				if (level && order) {
+					unlink(order, level);
+					plain.delete(ticks);
+				} else {
+					const added = orderOf({ orderId: `${ticks}` });
+					append(levels, ticks, added);
+					plain.set(ticks, added);
+				}
 			}
-			const best = [...plain].sort((a, b) => (side === "buy" ? b - a : a - b));
-			assert.deepEqual(ticksOf(levels), best);
-			for (const ticks of plain) expect(openLevel(levels, ticks)).toBe(levelAt(levels, ticks));
-			expect(ticksOf(levels).length).toBe(plain.size);
+			const sorted = [...plain.keys()].sort((a, b) => (best === "highest" ? b - a : a - b));
+			assert.deepEqual(ticksOf(levels), sorted);
 		}),
 		{ numRuns: 50 },
 	);
 });
 
 test("a level knows its neighbours on both sides", () => {
-	const levels = emptyLevels("sell");
-	for (const ticks of [30, 10, 20]) openLevel(levels, ticks);
+	const levels = emptyLevels("lowest");
+	for (const ticks of [30, 10, 20]) append(levels, ticks, orderOf({ orderId: `${ticks}` }));
 	const middle = levelAt(levels, 20);
 	expect([middle?.better?.ticks, middle?.worse?.ticks]).toEqual([10, 30]);
 	expect(levels.best?.ticks).toBe(10);
+});
+
+test("whoever succeeds an order stands where it stood", () => {
+	const levels = emptyLevels("lowest");
+	const orders = ["a", "b", "c"].map((orderId) => orderOf({ orderId, visibleLots: 5 }));
+	for (const order of orders) append(levels, 10, order);
+	for (const order of orders)
+		succeed(order, order.level as never, orderOf({ orderId: `${order.orderId}2`, visibleLots: 2 }));
+	const ids: string[] = [];
+	for (let order = levels.best?.first ?? null; order; order = order.next) ids.push(order.orderId);
+	expect(ids).toEqual(["a2", "b2", "c2"]);
+	expect(levels.best?.lots).toBe(6);
 });
