@@ -1,16 +1,14 @@
 import type { Decimal, Page, PageQuery, Timestamp } from "./common.ts";
-import type { OrderStatus, OrderType, RejectCode, Side, TimeInForce } from "./orders.ts";
+import type { OrderStatus, OrderTerms, RejectCode, Side } from "./orders.ts";
 
-/** An order that `orders` has kept and `risk` has allowed; `price` is null for a market order. */
-export interface SubmitOrder {
+/**
+ * An order that `orders` has kept and `risk` has allowed. The quantity of one that replaces another counts what that
+ * one has filled.
+ */
+export interface SubmitOrder extends OrderTerms {
 	readonly order_id: string;
 	readonly user_id: string;
-	readonly symbol: string;
-	readonly side: Side;
-	readonly order_type: OrderType;
-	readonly time_in_force: TimeInForce;
-	readonly quantity: Decimal;
-	readonly price: Decimal | null;
+	readonly replaces: string | null;
 }
 
 /** One side of a trade. Fees are charged in the quote asset. */
@@ -41,6 +39,8 @@ export interface ExecutionReport {
 	readonly report_seq: number;
 	readonly status: Exclude<OrderStatus, "pending">;
 	readonly reject_code: RejectCode | null;
+	readonly replaced_by: string | null;
+	readonly quantity: Decimal;
 	readonly filled_quantity: Decimal;
 	readonly filled_notional: Decimal;
 	readonly fee: Decimal;

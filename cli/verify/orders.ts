@@ -20,21 +20,22 @@ export const ORDER_INVARIANTS: readonly Invariant[] = [
 interface OrderSide {
 	readonly key: string;
 	readonly state: string;
-	readonly quantity: string;
 }
 
 /** An order that risk has denied never reaches trading; one that is pending may or may not have. */
 async function differingOrders({ orders, trading }: AllDatabases): Promise<string[]> {
 	const kept = rowsOf<OrderSide & { readonly reached: boolean }>(
 		orders,
-		`SELECT order_id::text AS key, quantity::text, report_seq > 0 AS reached, concat_ws(' ', status, 'filled',
-			trim_scale(filled_quantity), 'for', trim_scale(filled_notional), 'fee', trim_scale(fee), 'report', report_seq
+		`SELECT order_id::text AS key, report_seq > 0 AS reached, concat_ws(' ', status, 'filled',
+			trim_scale(filled_quantity), 'of', trim_scale(quantity), 'for', trim_scale(filled_notional),
+			'fee', trim_scale(fee), 'report', report_seq
 		) AS state FROM orders WHERE ($1::uuid IS NULL OR order_id > $1) ORDER BY order_id LIMIT $2`,
 	);
 	const executed = rowsOf<OrderSide>(
 		trading,
-		`SELECT order_id::text AS key, concat_ws(' ', o.status, 'filled', trim_scale(filled_lots * lot_size), 'for',
-			trim_scale(filled_notional), 'fee', trim_scale(fee), 'report', report_seq) AS state
+		`SELECT order_id::text AS key, concat_ws(' ', o.status, 'filled', trim_scale(filled_lots * lot_size), 'of',
+			trim_scale(quantity_lots * lot_size), 'for', trim_scale(filled_notional), 'fee', trim_scale(fee),
+			'report', report_seq) AS state
 		FROM orders o JOIN markets USING (symbol) WHERE ($1::uuid IS NULL OR order_id > $1) ORDER BY order_id LIMIT $2`,
 	);
 	const offences: string[] = [];

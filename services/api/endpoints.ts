@@ -40,6 +40,7 @@ const ORDERS = [
 	}),
 	endpoint("POST", "/api/orders/validate", "orders.validate", { body: true }),
 	endpoint("GET", "/api/orders/:order_id", "orders.get"),
+	endpoint("PATCH", "/api/orders/:order_id", "orders.replace", { body: true, answer: answers.placed }),
 	endpoint("DELETE", "/api/orders/:order_id", "orders.cancel"),
 	endpoint("PUT", "/api/orders/:order_id/status", "orders.setStatus", { body: true }),
 	endpoint("GET", "/api/orders/by-client-id/:client_order_id", "orders.getByClientId"),

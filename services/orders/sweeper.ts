@@ -1,14 +1,18 @@
 import { call } from "../../lib/service.ts";
+import type { OrderRecord } from "./domain/order.ts";
 import { drive, settleReport, submissionOf } from "./orders.drive.ts";
 import type { Orders } from "./orders.state.ts";
-import { type StalePending, selectStalePending } from "./orders.store.ts";
+import { selectOverdue, selectStalePending } from "./orders.store.ts";
 
 const SWEEP_EVERY_MS = 1_000;
 /** Younger orders are still being driven by the request that placed them. */
 const STALE_AFTER_S = 5;
 const MAX_SWEPT = 100;
 
-/** Drives on what has been left pending: by a crash, a timeout or a service that was away. Gives a way to stop it. */
+/**
+ * Drives on what has been left pending, by a crash, a timeout or a service that was away, and ends `day` and `gtd`
+ * orders whose time is over. Gives a way to stop it.
+ */
 export function startSweeper(orders: Orders): { stop(): Promise<void> } {
 	let sweeping: Promise<void> = Promise.resolve();
 	let idle = true;
@@ -16,7 +20,7 @@ export function startSweeper(orders: Orders): { stop(): Promise<void> } {
 		if (!idle) return;
 		idle = false;
 		sweeping = sweep(orders)
-			.catch((error) => orders.logger.warn("pending orders could not be swept", error))
+			.catch((error) => orders.logger.warn("orders could not be swept", error))
 			.finally(() => (idle = true));
 	}, SWEEP_EVERY_MS);
 	return {
@@ -29,16 +33,20 @@ export function startSweeper(orders: Orders): { stop(): Promise<void> } {
 
 async function sweep(orders: Orders): Promise<void> {
 	const timeoutS = await orders.setting("trading.order_timeout_s");
-	const stale = await selectStalePending(orders.db, STALE_AFTER_S, timeoutS, MAX_SWEPT);
-	await Promise.all(stale.map((pending) => sweepOne(orders, pending)));
+	const [stale, overdue] = await Promise.all([
+		selectStalePending(orders.db, STALE_AFTER_S, timeoutS, MAX_SWEPT),
+		selectOverdue(orders.db, MAX_SWEPT),
+	]);
+	await Promise.all([
+		...stale.map(({ order, timedOut }) =>
+			timedOut ? expire(orders, order) : drive(orders, orders.broker, order, null, null),
+		),
+		...overdue.map((order) => expire(orders, order)),
+	]);
 }
 
-/** An order past its time is closed in trading, which answers with what it is if it had arrived there after all. */
-async function sweepOne(orders: Orders, { order, timedOut }: StalePending): Promise<void> {
-	if (!timedOut) {
-		await drive(orders, orders.broker, order, null, null);
-		return;
-	}
+/** The order is closed in trading, which answers with what it is if it has ended there, or arrived after all. */
+async function expire(orders: Orders, order: OrderRecord): Promise<void> {
 	try {
 		const closing = { order: submissionOf(order), status: "expired" } as const;
 		const { correlation_id } = order;

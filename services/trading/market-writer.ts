@@ -1,33 +1,18 @@
 import { v7 as newId } from "uuid";
-import type { ExecutionReport, SubmitOrder } from "../../contracts/trading.ts";
 import { batcher } from "../../lib/batch.ts";
-import type { Origin } from "../../lib/caller.ts";
 import type { Db, Tx } from "../../lib/db.ts";
 import type { Staged } from "../../lib/event-bus/outbox.ts";
 import { refuse } from "../../lib/refuse.ts";
 import { lockAccounts } from "./account.store.ts";
 import { type Accounts, assertSolvent, feeAccountOf } from "./domain/accounts.ts";
-import { addOrder, type Book, emptyBook, findOrder } from "./domain/book.ts";
-import { close, closeUnknown, type Execution, submit } from "./domain/execute.ts";
-import { type Market, toLots, toTicks } from "./domain/market.ts";
-import { type ExecutionOrder, newOrder } from "./domain/order.ts";
+import { addOrder, addStop, type Book, emptyBook } from "./domain/book.ts";
+import type { Execution } from "./domain/execute.ts";
+import type { Market } from "./domain/market.ts";
 import { ownersInReach } from "./domain/reach.ts";
 import { knownOrders, loadCounters, loadWorkingOrders, saveExecution } from "./execution.store.ts";
 import { fence, takeLease } from "./market.store.ts";
-import { executionReported, reportOf, tradeExecuted } from "./trading.events.ts";
-
-/** What is asked of a market: execute a new order, or end one. */
-export interface MarketCommand {
-	readonly kind: "submit" | "canceled" | "expired";
-	readonly order: SubmitOrder;
-	readonly origin: Origin;
-}
-
-/** What came of a command: a report, `known` for an order that had arrived or ended before, or whom to ask instead. */
-export type Executed =
-	| { readonly at: "here"; readonly report: ExecutionReport }
-	| { readonly at: "known" }
-	| { readonly at: "elsewhere"; readonly node: string };
+import { type Executed, executeAll, type MarketCommand } from "./market-batch.ts";
+import { executionOrderOf } from "./submission.ts";
 
 /** The one writer of a market on this node. */
 export interface MarketWriter {
@@ -43,6 +28,8 @@ interface WriterOptions {
 	readonly db: Db;
 	readonly node: string;
 	readonly instance: string;
+	/** The price band in force; null for none. */
+	bandBps(): Promise<number | null>;
 	stage(tx: Tx, events: readonly Staged[]): Promise<void>;
 }
 
@@ -90,13 +77,14 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 			const lease = await takeLease(tx, market.symbol, options.node, options.instance);
 			if (!lease.mine) return { elsewhere: lease.ownerNode };
 			const book = emptyBook();
-			await loadWorkingOrders(tx, market.symbol, (order) => addOrder(book, order));
+			await loadWorkingOrders(tx, market, (order) => (order.status === "held" ? addStop : addOrder)(book, order));
 			return { epoch: lease.epoch, book, ...(await loadCounters(tx, market)), clean: true };
 		});
 	}
 
 	/** A run that the database rolled back has changed the book, so the next one must not build on it. */
 	async function commit(state: Owned, commands: readonly MarketCommand[]): Promise<Executed[]> {
+		const bandBps = await options.bandBps();
 		const results = await db.transaction(async (tx) => {
 			if (!state.clean) throw STALE_BOOK;
 			const orders = commands.map((command) => executionOrderOf(market, command.order));
@@ -113,7 +101,7 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 			]);
 			if (!now) throw STALE_BOOK;
 			state.clean = false;
-			const execution = executionOf(market, state, accounts, now);
+			const execution = executionOf(market, state, accounts, { nowMs: now.getTime(), bandBps });
 			const { executed, events } = executeAll(execution, commands, orders, known, now);
 			assertSolvent(accounts);
 			await Promise.all([saveExecution(tx, execution, now), options.stage(tx, events)]);
@@ -138,37 +126,19 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 	};
 }
 
-/** The order as the engine sees it; throws on a price or quantity off the grid, which the edge has refused before. */
-export function executionOrderOf(market: Market, order: SubmitOrder): ExecutionOrder {
-	const terms = {
-		orderId: order.order_id,
-		userId: order.user_id,
-		side: order.side,
-		orderType: order.order_type,
-		timeInForce: order.time_in_force,
-		priceTicks: order.price === null ? null : toTicks(market, order.price),
-		notional: null,
-		trailTicks: null,
-		trailBps: null,
-		postOnly: false,
-		reduceOnly: false,
-		displayLots: null,
-		selfTradePrevention: "expire_taker",
-		expiresAtMs: null,
-		replaces: null,
-	} as const;
-	return newOrder(terms, toLots(market, order.quantity), null);
-}
-
-function executionOf(market: Market, state: Owned, accounts: Accounts, now: Date): Execution {
+function executionOf(
+	market: Market,
+	state: Owned,
+	accounts: Accounts,
+	conditions: Pick<Execution, "nowMs" | "bandBps">,
+): Execution {
 	const { book, tradeSeq, arrivalSeq, lastTicks } = state;
 	return {
 		market,
 		book,
 		accounts,
 		newId,
-		nowMs: now.getTime(),
-		bandBps: null,
+		...conditions,
 		lastTicks,
 		tradeSeq,
 		arrivalSeq,
@@ -176,42 +146,4 @@ function executionOf(market: Market, state: Owned, accounts: Accounts, now: Date
 		reports: [],
 		changed: new Map(),
 	};
-}
-
-function executeAll(
-	execution: Execution,
-	commands: readonly MarketCommand[],
-	orders: readonly ExecutionOrder[],
-	known: Set<string>,
-	now: Date,
-): { executed: Executed[]; events: Staged[] } {
-	const { market } = execution;
-	const events: Staged[] = [];
-	const executed = commands.map((command, i): Executed => {
-		const order = orders[i] as ExecutionOrder;
-		const [reportsBefore, tradesBefore] = [execution.reports.length, execution.trades.length];
-		if (!executeOne(execution, command, order, known)) return { at: "known" };
-		known.add(order.orderId);
-		const reports = execution.reports.slice(reportsBefore).map((report) => reportOf(market, report, now));
-		events.push(...reports.map((report) => executionReported(report, command.origin)));
-		for (const trade of execution.trades.slice(tradesBefore))
-			events.push(tradeExecuted(market, trade, now, command.origin));
-		return { at: "here", report: reports.at(-1) as ExecutionReport };
-	});
-	return { executed, events };
-}
-
-/** Whether the command had something to do; the last report it made is then that of its own order. */
-function executeOne(
-	execution: Execution,
-	command: MarketCommand,
-	order: ExecutionOrder,
-	known: ReadonlySet<string>,
-): boolean {
-	if (command.kind !== "submit" && findOrder(execution.book, order.orderId))
-		close(execution, order.orderId, command.kind);
-	else if (known.has(order.orderId)) return false;
-	else if (command.kind === "submit") submit(execution, order);
-	else closeUnknown(execution, order, command.kind);
-	return true;
 }

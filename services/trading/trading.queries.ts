@@ -3,17 +3,20 @@ import type { RejectCode } from "../../contracts/orders.ts";
 import type { Fill, Posting } from "../../contracts/trading.ts";
 import type { Db } from "../../lib/db.ts";
 import { fromUnits } from "../../lib/kernel/decimal.ts";
-import { NUMBER_KEY, pageOf, positionOf, UUID_KEY } from "../../lib/page.ts";
+import { NUMBER_KEY, pageOf, positionOf } from "../../lib/page.ts";
+import type { Settings } from "../../mixins/settings.mixin.ts";
 import { readAccounts, selectPostings } from "./account.store.ts";
 import { accountOf, availableOn } from "./domain/accounts.ts";
 import { addOrder, emptyBook } from "./domain/book.ts";
 import { ASSET_SCALE, type Market } from "./domain/market.ts";
-import { findMatches } from "./domain/matching.ts";
 import type { ExecutionOrder } from "./domain/order.ts";
-import { rejectionOf } from "./domain/reject.ts";
-import { assetOf, requiredFunds } from "./domain/settlement.ts";
+import { rehearsalOf } from "./domain/reject.ts";
+import { assetOf } from "./domain/settlement.ts";
 import { loadBestOrders, loadCounters } from "./execution.store.ts";
 import { selectFills } from "./fill.store.ts";
+import { readNow } from "./market.store.ts";
+
+const FILL_KEY = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12} (maker|taker)$/;
 
 /** The fills of a user, newest first; of one order when asked. */
 export async function listFills(
@@ -21,12 +24,14 @@ export async function listFills(
 	userId: string,
 	query: PageQuery & { readonly order_id?: string },
 ): Promise<Page<Fill>> {
-	const { limit, after } = positionOf(query, UUID_KEY);
-	const fills = await selectFills(db, { userId, orderId: query.order_id ?? null, before: after, limit: limit + 1 });
+	const { limit, after } = positionOf(query, FILL_KEY);
+	const [tradeId, liquidity] = after?.split(" ") ?? [];
+	const before = tradeId && liquidity ? ([tradeId, liquidity] as const) : null;
+	const fills = await selectFills(db, { userId, orderId: query.order_id ?? null, before, limit: limit + 1 });
 	return pageOf(
 		fills,
 		limit,
-		(fill) => fill.trade_id,
+		(fill) => `${fill.trade_id} ${fill.liquidity}`,
 		(fill) => fill,
 	);
 }
@@ -52,26 +57,33 @@ export async function listPostings(
 	);
 }
 
+/** How far from the last price orders may trade, in basis points of it; null when they may anywhere. */
+export async function bandOf(trading: Settings): Promise<number | null> {
+	return (await trading.setting("trading.price_band_bps")) || null;
+}
+
 /** What executing `order` would meet now, by the rules that execute it, on committed rows; nothing is kept. */
 export async function rehearse(
 	db: Db,
 	market: Market,
+	bandBps: number | null,
 	order: ExecutionOrder,
 ): Promise<{ code: RejectCode | null; required: string; available: string }> {
 	return db.transaction(async (tx) => {
 		await tx.query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
 		const book = emptyBook();
-		for (const resting of await loadBestOrders(tx, market.symbol, order.side === "buy" ? "sell" : "buy"))
-			addOrder(book, resting);
-		const accounts = await readAccounts(tx, [order.userId], [market.baseAsset, market.quoteAsset]);
-		const { lastTicks } = await loadCounters(tx, market);
-		const scene = { market, book, accounts, nowMs: 0, bandBps: null, lastTicks };
-		const found = findMatches(book, order, scene);
-		const asset = assetOf(market, order);
+		const [orders, counters, accounts, now] = await Promise.all([
+			loadBestOrders(tx, market.symbol, order.side === "buy" ? "sell" : "buy"),
+			loadCounters(tx, market),
+			readAccounts(tx, [order.userId], [market.baseAsset, market.quoteAsset]),
+			readNow(tx),
+		]);
+		for (const resting of orders) addOrder(book, resting);
+		const { code, units } = rehearsalOf({ market, book, accounts, bandBps, nowMs: now.getTime(), ...counters }, order);
 		return {
-			code: rejectionOf(scene, order, found, null),
-			required: fromUnits(requiredFunds(market, order, found), ASSET_SCALE),
-			available: fromUnits(availableOn(accountOf(accounts, order.userId, asset)), ASSET_SCALE),
+			code,
+			required: fromUnits(units, ASSET_SCALE),
+			available: fromUnits(availableOn(accountOf(accounts, order.userId, assetOf(market, order))), ASSET_SCALE),
 		};
 	});
 }

@@ -112,6 +112,13 @@ const DAMAGES: readonly (readonly [
 		"UPDATE orders SET hold = hold + 1 WHERE status = 'partially_filled'",
 	],
 	[
+		"an order of which the book shows less than there is",
+		"I13",
+		"trading",
+		"UPDATE orders SET visible_lots = visible_lots - 1 WHERE status = 'partially_filled'",
+		"UPDATE orders SET visible_lots = visible_lots + 1 WHERE status = 'partially_filled'",
+	],
+	[
 		"an event that the history does not have",
 		"I8",
 		"events",

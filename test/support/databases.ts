@@ -38,6 +38,8 @@ export async function createDatabase(service?: StatefulService): Promise<TestDat
 function migratedTemplate(server: Db, service: StatefulService): Promise<string> {
 	const template = `template_${service}`;
 	return server.transaction(async (tx) => {
+		// It waits for the migrations, which take their time on a loaded machine.
+		await tx.query("SET LOCAL idle_in_transaction_session_timeout = 0");
 		await tx.query("SELECT pg_advisory_xact_lock(hashtext($1))", [template]);
 		const there = await tx.query("SELECT FROM pg_database WHERE datname = $1", [template]);
 		if (there.length > 0) return template;

@@ -11,6 +11,20 @@ const NEXT = {
 	replaced: [],
 } as const;
 
+/** What may be asked of an order in each status. Trading has the last word: it may have moved on meanwhile. */
+const TAKES = {
+	pending: ["cancel", "expire"],
+	held: ["cancel", "expire", "replace"],
+	open: ["cancel", "expire", "replace"],
+	partially_filled: ["cancel", "expire", "replace"],
+	filled: [],
+	canceled: [],
+	expired: [],
+	rejected: [],
+	replaced: [],
+} as const;
+
+export type Command = (typeof TAKES)[Status][number];
 export type Status = keyof typeof NEXT;
 export const STATUSES = Object.keys(NEXT) as readonly Status[];
 
@@ -22,4 +36,9 @@ export function mayBecome(from: Status, to: Status): boolean {
 /** Whether an order has ended with this status. */
 export function isTerminal(status: Status): boolean {
 	return NEXT[status].length === 0;
+}
+
+/** Whether that may be asked of an order in this status. */
+export function takes(status: Status, command: Command): boolean {
+	return (TAKES[status] as readonly Command[]).includes(command);
 }

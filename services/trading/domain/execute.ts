@@ -96,6 +96,7 @@ function replace(execution: Execution, order: ExecutionOrder, oldId: string): vo
 	}
 	takePlace(execution.book, old, order);
 	rehold(execution, old, 0n);
+	old.replacedBy = order.orderId;
 	report(execution, old, "replaced", []);
 	rehold(execution, order, openHold(execution.market, order));
 	report(execution, order, "open", []);
@@ -118,7 +119,7 @@ function enter(execution: Execution, order: ExecutionOrder, old: ExecutionOrder 
 		reject(execution, order, rejection);
 		return;
 	}
-	if (old) end(execution, old, "replaced");
+	if (old) giveWay(execution, old, order);
 	if (order.timeInForce === "fok" && !fillsWhole(order, found)) {
 		rehold(execution, order, 0n);
 		report(execution, order, "expired", []);
@@ -142,7 +143,7 @@ function enterStop(execution: Execution, order: ExecutionOrder, old: ExecutionOr
 		reject(execution, order, rejection);
 		return;
 	}
-	if (old) end(execution, old, "replaced");
+	if (old) giveWay(execution, old, order);
 	rehold(execution, order, openHold(market, order));
 	addStop(book, order);
 	report(execution, order, "held", []);
@@ -239,6 +240,11 @@ function end(execution: Execution, order: ExecutionOrder, status: "canceled" | "
 	removeOrder(execution.book, order.orderId);
 	rehold(execution, order, 0n);
 	report(execution, order, status, []);
+}
+
+function giveWay(execution: Execution, old: ExecutionOrder, order: ExecutionOrder): void {
+	old.replacedBy = order.orderId;
+	end(execution, old, "replaced");
 }
 
 function reject(execution: Execution, order: ExecutionOrder, reason: RejectReason): void {

@@ -68,6 +68,7 @@ export interface ExecutionOrder extends OrderTerms {
 	hold: bigint;
 	status: ExecutionStatus;
 	rejectReason: RejectReason | null;
+	replacedBy: string | null;
 	reportSeq: number;
 	/** Its place in time among the orders of the book. */
 	arrivalSeq: number;
@@ -106,6 +107,7 @@ export function newOrder(terms: OrderTerms, lots: number, stopTicks: number | nu
 		hold: 0n,
 		status: "open",
 		rejectReason: null,
+		replacedBy: null,
 		reportSeq: 0,
 		arrivalSeq: 0,
 		level: null,

@@ -1,8 +1,9 @@
 import { type Accounts, accountOf, availableOn } from "./accounts.ts";
 import { type Book, hasRoom, hasRoomForStop } from "./book.ts";
-import { bandEdge, type Conditions, isBeyond, type Matches } from "./matching.ts";
-import { type ExecutionOrder, mayRest, type RejectReason, remainingLots } from "./order.ts";
+import { bandEdge, type Conditions, findMatches, isBeyond, type Matches } from "./matching.ts";
+import { type ExecutionOrder, isStop, mayRest, type RejectReason, remainingLots } from "./order.ts";
 import { assetOf, openHold, requiredFunds } from "./settlement.ts";
+import { isReached, startTrailing } from "./stops.ts";
 
 /** What an order is judged by. */
 interface Scene extends Conditions {
@@ -41,6 +42,23 @@ export function rejectionOfStop(scene: Scene, order: ExecutionOrder, old: Execut
 	if (order.stopTicks === null) return "NO_LAST_PRICE";
 	if (isShort(scene, order, old, openHold(scene.market, order))) return "INSUFFICIENT_FUNDS";
 	return old || hasRoomForStop(scene.book) ? null : "BOOK_FULL";
+}
+
+/** Why `order` would be rejected now, or null, and what it would take from its user. */
+export function rehearsalOf(
+	scene: Scene & { readonly tradeSeq: number },
+	order: ExecutionOrder,
+): { readonly code: RejectReason | null; readonly units: bigint } {
+	const { market, book, lastTicks, tradeSeq } = scene;
+	if (!isStop(order) || isReached(order, lastTicks)) {
+		const found = findMatches(book, order, scene);
+		return { code: rejectionOf(scene, order, found, null), units: requiredFunds(market, order, found) };
+	}
+	if (order.orderType === "trailing_stop" && lastTicks !== null) startTrailing(order, lastTicks, tradeSeq);
+	return {
+		code: rejectionOfStop(scene, order, null),
+		units: order.stopTicks === null ? 0n : openHold(market, order),
+	};
 }
 
 /** Nobody is ever short of an asset here, so that a buy never reduces a position, and no sale exceeds one. */

@@ -1,4 +1,11 @@
-import { isTerminal, mayBecome, STATUSES, type Status } from "../../../services/orders/domain/order-state.ts";
+import {
+	type Command,
+	isTerminal,
+	mayBecome,
+	STATUSES,
+	type Status,
+	takes,
+} from "../../../services/orders/domain/order-state.ts";
 
 const LEGAL: Record<Status, readonly Status[]> = {
 	pending: ["held", "open", "partially_filled", "filled", "canceled", "expired", "rejected"],
@@ -21,4 +28,18 @@ test.each(STATUSES.flatMap((from) => STATUSES.map((to) => [from, to, LEGAL[from]
 
 test("an order has ended exactly when nothing may follow", () => {
 	expect(STATUSES.filter(isTerminal)).toEqual(["filled", "canceled", "expired", "rejected", "replaced"]);
+});
+
+const ASKED: Record<Command, readonly Status[]> = {
+	cancel: ["pending", "held", "open", "partially_filled"],
+	expire: ["pending", "held", "open", "partially_filled"],
+	replace: ["held", "open", "partially_filled"],
+};
+
+test.each(
+	(Object.keys(ASKED) as Command[]).flatMap((command) =>
+		STATUSES.map((status) => [status, command, ASKED[command].includes(status)] as const),
+	),
+)("an order that is %s takes a %s: %s", (status, command, taken) => {
+	expect(takes(status, command)).toBe(taken);
 });
