@@ -36,8 +36,12 @@ export const LEDGER_INVARIANTS: readonly Invariant[] = [
 	},
 	{
 		id: "I5",
-		says: "a trade has a buyer and a seller at a price both allow, and an order's fills add up to what it was filled",
-		check: async ({ trading }) => [...(await wrongTrades(trading)), ...(await wrongFills(trading))],
+		says: "a trade has a buyer and a seller at a price both allow, and fills add up to what orders and positions have",
+		check: async ({ trading }) => [
+			...(await wrongTrades(trading)),
+			...(await wrongFills(trading)),
+			...(await wrongPositions(trading)),
+		],
 	},
 	{
 		id: "I7",
@@ -114,6 +118,21 @@ function wrongFills(trading: Db): Promise<string[]> {
 				FROM fills GROUP BY order_id) f USING (order_id)
 		WHERE filled_lots * lot_size <> coalesce(quantity, 0) OR filled_notional <> coalesce(f.notional, 0)
 			OR o.fee <> coalesce(f.fee, 0)`,
+	);
+}
+
+/** What was paid and received for a position is its cost and what it has realised. */
+function wrongPositions(trading: Db): Promise<string[]> {
+	return offencesOf(
+		trading,
+		`SELECT 'position of ' || user_id || ' in ' || symbol || ' is not what its fills add up to' AS offence
+		FROM (SELECT user_id, symbol, lots * lot_size AS held, realized - cost AS money, fees
+			FROM positions JOIN markets USING (symbol)) p
+		FULL JOIN (SELECT user_id, symbol, sum(quantity * sign) AS held, sum(-price * quantity * sign) AS money,
+				sum(fee) AS fees
+			FROM fills, LATERAL (SELECT CASE side WHEN 'buy' THEN 1 ELSE -1 END AS sign) s GROUP BY user_id, symbol) f
+			USING (user_id, symbol)
+		WHERE p.held IS DISTINCT FROM f.held OR p.money IS DISTINCT FROM f.money OR p.fees IS DISTINCT FROM f.fees`,
 	);
 }
 

@@ -50,6 +50,8 @@ const TRADING = [
 	endpoint("POST", "/api/trading/orders", "orders.place", { body: true, status: 201, answer: answers.executed }),
 	endpoint("GET", "/api/trading/orders/:order_id", "orders.get", { answer: answers.executionOf }),
 	endpoint("GET", "/api/trading/balances", "trading.balances", { answer: answers.wholeList }),
+	endpoint("GET", "/api/trading/positions", "trading.positions", { answer: answers.wholeList }),
+	endpoint("GET", "/api/trading/account", "trading.account", { query: { asset: "text" } }),
 	endpoint("GET", "/api/trading/fills", "trading.fills", { query: { ...page, order_id: "text" } }),
 	endpoint("GET", "/api/trading/ledger", "trading.ledger", { query: { ...page, asset: "text" } }),
 	endpoint("POST", "/api/trading/deposits", "trading.deposit", {

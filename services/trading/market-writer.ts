@@ -8,10 +8,12 @@ import { type Accounts, assertSolvent, feeAccountOf } from "./domain/accounts.ts
 import { addOrder, addStop, type Book, emptyBook } from "./domain/book.ts";
 import type { Execution } from "./domain/execute.ts";
 import type { Market } from "./domain/market.ts";
+import { positionsAfter } from "./domain/positions.ts";
 import { ownersInReach } from "./domain/reach.ts";
 import { knownOrders, loadCounters, loadWorkingOrders, saveExecution } from "./execution.store.ts";
 import { fence, takeLease } from "./market.store.ts";
 import { type Executed, executeAll, type MarketCommand } from "./market-batch.ts";
+import { readPositions, savePositions } from "./position.store.ts";
 import { executionOrderOf } from "./submission.ts";
 
 /** The one writer of a market on this node. */
@@ -88,23 +90,26 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 		const results = await db.transaction(async (tx) => {
 			if (!state.clean) throw STALE_BOOK;
 			const orders = commands.map((command) => executionOrderOf(market, command.order));
-			const [now, known, accounts] = await Promise.all([
+			const owners = ownersInReach(market, state.book, orders);
+			const [now, known, positions, accounts] = await Promise.all([
 				fence(tx, market.symbol, state.epoch),
 				knownOrders(
 					tx,
 					orders.map((order) => order.orderId),
 				),
-				lockAccounts(tx, ownersInReach(market, state.book, orders).add(feeAccountOf(market.symbol)), [
-					market.baseAsset,
-					market.quoteAsset,
-				]),
+				readPositions(tx, market.symbol, owners),
+				lockAccounts(tx, [...owners, feeAccountOf(market.symbol)], [market.baseAsset, market.quoteAsset]),
 			]);
 			if (!now) throw STALE_BOOK;
 			state.clean = false;
 			const execution = executionOf(market, state, accounts, { nowMs: now.getTime(), bandBps });
 			const { executed, events } = executeAll(execution, commands, orders, known, now);
 			assertSolvent(accounts);
-			await Promise.all([saveExecution(tx, execution, now), options.stage(tx, events)]);
+			await Promise.all([
+				saveExecution(tx, execution, now),
+				savePositions(tx, market.symbol, positionsAfter(market, positions, execution.trades), now),
+				options.stage(tx, events),
+			]);
 			state.tradeSeq = execution.tradeSeq;
 			state.arrivalSeq = execution.arrivalSeq;
 			state.lastTicks = execution.lastTicks;

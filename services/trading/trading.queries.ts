@@ -1,8 +1,8 @@
 import type { Page, PageQuery } from "../../contracts/common.ts";
 import type { RejectCode } from "../../contracts/orders.ts";
-import type { Fill, Posting } from "../../contracts/trading.ts";
+import type { Account, Fill, Posting } from "../../contracts/trading.ts";
 import type { Db } from "../../lib/db.ts";
-import { fromUnits } from "../../lib/kernel/decimal.ts";
+import { fromUnits, toUnits } from "../../lib/kernel/decimal.ts";
 import { NUMBER_KEY, pageOf, positionOf } from "../../lib/page.ts";
 import type { Settings } from "../../mixins/settings.mixin.ts";
 import { readAccounts, selectPostings } from "./account.store.ts";
@@ -15,7 +15,10 @@ import { assetOf } from "./domain/settlement.ts";
 import { loadBestOrders, loadCounters } from "./execution.store.ts";
 import { selectFills } from "./fill.store.ts";
 import { readNow } from "./market.store.ts";
+import { selectHoldings, selectPositions } from "./position.store.ts";
 
+/** A balance times a price has the digits of both. */
+const VALUE_SCALE = 2 * ASSET_SCALE;
 const FILL_KEY = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12} (maker|taker)$/;
 
 /** The fills of a user, newest first; of one order when asked. */
@@ -54,6 +57,30 @@ export async function listPostings(
 		limit,
 		(posting) => posting.posting_id,
 		(posting) => posting,
+	);
+}
+
+/** A user's whole account, counted in `asset` at the last prices; all of it is of one moment. */
+export async function readAccount(db: Db, userId: string, asset = "USD"): Promise<Account> {
+	const [holdings, positions] = await db.transaction(async (tx) => {
+		await tx.query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+		return Promise.all([selectHoldings(tx, userId, asset), selectPositions(tx, userId)]);
+	});
+	const own = positions.filter(({ symbol }) => symbol.endsWith(`-${asset}`));
+	return {
+		asset,
+		equity: sumOf(holdings.flatMap(({ value }) => value ?? [])),
+		realized_profit: sumOf(own.map((position) => position.realized_profit)),
+		unrealized_profit: sumOf(own.map((position) => position.unrealized_profit)),
+		fees: sumOf(own.map((position) => position.fees)),
+		holdings,
+	};
+}
+
+function sumOf(amounts: readonly string[]): string {
+	return fromUnits(
+		amounts.reduce((sum, amount) => sum + toUnits(amount, VALUE_SCALE), 0n),
+		VALUE_SCALE,
 	);
 }
 

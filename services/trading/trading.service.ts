@@ -8,9 +8,10 @@ import { selectBalances } from "./account.store.ts";
 import { readReport } from "./fill.store.ts";
 import { readDepth } from "./market.store.ts";
 import { type Markets, openMarkets } from "./markets.ts";
+import { selectPositions } from "./position.store.ts";
 import { executionOrderOf } from "./submission.ts";
 import { closeOrder, deposit, submitOrder, withdraw } from "./trading.commands.ts";
-import { bandOf, listFills, listPostings, rehearse } from "./trading.queries.ts";
+import { bandOf, listFills, listPostings, readAccount, rehearse } from "./trading.queries.ts";
 
 const MAX_DEPTH = 500;
 const symbol = { type: "string", pattern: /^[A-Z0-9]{2,12}-[A-Z0-9]{2,12}$/ } as const;
@@ -39,9 +40,10 @@ const order = {
 	},
 	replaces: { type: "uuid", nullable: true },
 } as const;
+const asset = { type: "string", pattern: /^[A-Z0-9]{2,12}$/ } as const;
 const transfer = {
 	$$strict: true,
-	asset: { type: "string", pattern: /^[A-Z0-9]{2,12}$/ },
+	asset,
 	amount: { type: "string", max: 40 },
 	user_id: { type: "uuid", optional: true },
 	idempotency_key: { type: "string", min: 1, max: 64 },
@@ -91,6 +93,19 @@ const trading: TypedService<"trading", {}, Database & Outbox & Settings & { mark
 			auth: "user",
 			handler(ctx) {
 				return selectBalances(this.db, callerOf(ctx).user_id);
+			},
+		},
+		positions: {
+			auth: "user",
+			handler(ctx) {
+				return selectPositions(this.db, callerOf(ctx).user_id);
+			},
+		},
+		account: {
+			auth: "user",
+			params: { $$strict: true, asset: { ...asset, optional: true } },
+			handler(ctx) {
+				return readAccount(this.db, callerOf(ctx).user_id, ctx.params.asset);
 			},
 		},
 		fills: {

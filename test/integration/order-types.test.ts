@@ -259,6 +259,43 @@ test("a rehearsal knows stops, and what they would hold", async () => {
 	).toMatchObject({ allowed: false, code: "NO_LAST_PRICE" });
 });
 
+test("a position tells its average price and its profit, an account its equity", async () => {
+	const [trader, other] = [await rich("trader"), await rich("other")];
+	const trade = async (side: "buy" | "sell", quantity: string, price: string) => {
+		await place(other, { side: side === "buy" ? "sell" : "buy", quantity, price });
+		await place(trader, { side, quantity, price });
+	};
+	await trade("buy", "2", "100");
+	await trade("buy", "2", "200");
+	await trade("sell", "1", "190");
+	expect(await call(node.broker, "trading.positions", undefined, trader)).toEqual([
+		{
+			symbol: "BTC-USD",
+			quantity: "3",
+			average_price: "150",
+			cost: "450",
+			last_price: "190",
+			value: "570",
+			realized_profit: "40",
+			unrealized_profit: "120",
+			fees: "1.58",
+			updated_at: expect.any(String),
+		},
+	]);
+	const account = await call(node.broker, "trading.account", {}, trader);
+	// 999,588.42 in cash, 1,000,003 BTC at 190, and ETH at its last price; there is no market for USDT in USD.
+	const eth = account.holdings.find(({ asset }) => asset === "ETH");
+	expect(account).toMatchObject({ asset: "USD", realized_profit: "40", unrealized_profit: "120", fees: "1.58" });
+	expect(account.holdings).toEqual([
+		{ asset: "BTC", balance: "1000003", price: "190", value: "190000570" },
+		{ asset: "ETH", balance: "1000000", price: eth?.price, value: `${Number(eth?.price) * 1_000_000}` },
+		{ asset: "USD", balance: "999588.42", price: "1", value: "999588.42" },
+		{ asset: "USDT", balance: "1000000", price: null, value: null },
+	]);
+	expect(account.equity).toBe(`${190_000_570 + 999_588 + Number(eth?.value)}.42`);
+	expect((await call(node.broker, "trading.account", { asset: "USDT" }, trader)).equity).toBe("1000000");
+});
+
 test("after all of it every invariant holds", async () => {
 	const findings: Finding[] = [];
 	await verify(env().databaseUrl, (finding) => void findings.push(finding));

@@ -132,6 +132,10 @@ test("an order that rests meets one that crosses: both filled, money exact to th
 	expect(items(await as(bob).get("/api/trading/fills"))).toMatchObject([
 		{ liquidity: "maker", fee: "30", side: "sell" },
 	]);
+	expect(items(await as(bob).get("/api/trading/positions"))).toMatchObject([
+		{ symbol: "BTC-USD", quantity: "-0.5", average_price: "60000", unrealized_profit: "0", fees: "30" },
+	]);
+	expect((await as(ann).get("/api/trading/account")).body).toMatchObject({ asset: "USD", equity: "99940" });
 	const ledger = items(await as(ann).get("/api/trading/ledger?asset=USD"));
 	expect(ledger.map((line) => [line["kind"], line["amount"]]).toSorted()).toEqual([
 		["deposit", "100000"],

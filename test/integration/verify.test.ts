@@ -98,6 +98,13 @@ const DAMAGES: readonly (readonly [
 		"UPDATE trades SET quantity = quantity * 2",
 	],
 	[
+		"a position of more than was bought",
+		"I5",
+		"trading",
+		"UPDATE positions SET lots = lots + 1 WHERE lots > 0",
+		"UPDATE positions SET lots = lots - 1 WHERE lots > 0",
+	],
+	[
 		"an event of an order that is missing",
 		"I6",
 		"orders",
