@@ -40,7 +40,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 	mixins: ["mixins", "lib", "kernel", "contracts", "package"],
 	services: ["services", "domain", "mixins", "lib", "kernel", "contracts", "package"],
 	"moleculer.config.ts": ["middlewares", "lib", "kernel", "contracts", "package"],
-	bench: ["bench", "cli", "services", "lib", "kernel", "contracts", "package"],
+	bench: ["bench", "cli", "services", "domain", "lib", "kernel", "contracts", "package"],
 	cli: [
 		"cli",
 		"moleculer.config.ts",

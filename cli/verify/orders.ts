@@ -37,7 +37,6 @@ const ENDED_UNFILLED = /^(canceled|expired) filled 0 /;
 interface OrderSide {
 	readonly key: string;
 	readonly state: string;
-	readonly quantity: string;
 }
 
 /**
@@ -47,15 +46,17 @@ interface OrderSide {
 async function differingOrders({ orders, trading }: AllDatabases): Promise<string[]> {
 	const kept = rowsOf<OrderSide & { readonly reached: boolean; readonly denied: boolean }>(
 		orders,
-		`SELECT order_id::text AS key, quantity::text, report_seq > 0 AS reached,
+		`SELECT order_id::text AS key, report_seq > 0 AS reached,
 			report_seq = 0 AND status = 'rejected' AS denied, concat_ws(' ', status, 'filled',
-			trim_scale(filled_quantity), 'for', trim_scale(filled_notional), 'fee', trim_scale(fee), 'report', report_seq
+			trim_scale(filled_quantity), 'of', trim_scale(quantity), 'for', trim_scale(filled_notional),
+			'fee', trim_scale(fee), 'report', report_seq
 		) AS state FROM orders WHERE ($1::uuid IS NULL OR order_id > $1) ORDER BY order_id LIMIT $2`,
 	);
 	const executed = rowsOf<OrderSide>(
 		trading,
-		`SELECT order_id::text AS key, concat_ws(' ', o.status, 'filled', trim_scale(filled_lots * lot_size), 'for',
-			trim_scale(filled_notional), 'fee', trim_scale(fee), 'report', report_seq) AS state
+		`SELECT order_id::text AS key, concat_ws(' ', o.status, 'filled', trim_scale(filled_lots * lot_size), 'of',
+			trim_scale(quantity_lots * lot_size), 'for', trim_scale(filled_notional), 'fee', trim_scale(fee),
+			'report', report_seq) AS state
 		FROM orders o JOIN markets USING (symbol) WHERE ($1::uuid IS NULL OR order_id > $1) ORDER BY order_id LIMIT $2`,
 	);
 	const offences: string[] = [];

@@ -2,6 +2,7 @@ import { v7 as newId } from "uuid";
 import type { RiskApi } from "../../contracts/risk.ts";
 import type { SubmitOrder } from "../../contracts/trading.ts";
 import { call } from "../../lib/service.ts";
+import { PLAIN } from "../support/orders.ts";
 import { person } from "../support/people.ts";
 import { startServices, type TestNode } from "../support/services.ts";
 import { until } from "../support/until.ts";
@@ -22,6 +23,7 @@ const check = (asked: SubmitOrder, openOrders = 1, rehearsal = false) =>
 
 function order(over: Partial<SubmitOrder> = {}): SubmitOrder {
 	return {
+		...PLAIN,
 		order_id: newId(),
 		user_id: newId(),
 		symbol: "BTC-USD",

@@ -98,6 +98,13 @@ const DAMAGES: readonly (readonly [
 		"UPDATE trades SET quantity = quantity * 2",
 	],
 	[
+		"a position of more than was bought",
+		"I5",
+		"trading",
+		"UPDATE positions SET lots = lots + 1 WHERE lots > 0",
+		"UPDATE positions SET lots = lots - 1 WHERE lots > 0",
+	],
+	[
 		"an event of an order that is missing",
 		"I6",
 		"orders",
@@ -110,6 +117,13 @@ const DAMAGES: readonly (readonly [
 		"trading",
 		"UPDATE orders SET hold = hold - 1 WHERE status = 'partially_filled'",
 		"UPDATE orders SET hold = hold + 1 WHERE status = 'partially_filled'",
+	],
+	[
+		"an order of which the book shows less than there is",
+		"I13",
+		"trading",
+		"UPDATE orders SET visible_lots = visible_lots - 1 WHERE status = 'partially_filled'",
+		"UPDATE orders SET visible_lots = visible_lots + 1 WHERE status = 'partially_filled'",
 	],
 	[
 		"an event that the history does not have",
