@@ -14,6 +14,7 @@ import {
 	type Side,
 	type TimeInForce,
 } from "./domain/order.ts";
+import { followPrice } from "./domain/stops.ts";
 
 interface OrderRow {
 	order_id: string;
@@ -26,6 +27,7 @@ interface OrderRow {
 	stop_ticks: string | null;
 	trail_ticks: string | null;
 	trail_bps: number | null;
+	extreme_ticks: string | null;
 	since_trade_seq: string;
 	post_only: boolean;
 	reduce_only: boolean;
@@ -65,6 +67,7 @@ function orderOf(row: OrderRow): ExecutionOrder {
 		replaces: row.replaces,
 	};
 	return Object.assign(newOrder(terms, Number(row.quantity_lots), numberOf(row.stop_ticks)), {
+		extremeTicks: numberOf(row.extreme_ticks),
 		sinceTradeSeq: Number(row.since_trade_seq),
 		filledLots: Number(row.filled_lots),
 		visibleLots: Number(row.visible_lots),
@@ -88,24 +91,43 @@ const LOAD_PAGE = 10_000;
 
 /** Gives the orders that rest in a book or wait for a price to `add`, oldest first. */
 export async function loadWorkingOrders(tx: Tx, market: Market, add: (order: ExecutionOrder) => void): Promise<void> {
+	const extremes = await loadExtremes(tx, market);
 	for (let after = 0; ; ) {
-		const rows = await tx.query<OrderRow & { extreme: string | null }>(
-			`SELECT *, CASE WHEN order_type = 'trailing_stop' AND status = 'held' THEN (
-					SELECT CASE o.side WHEN 'buy' THEN min(price) ELSE max(price) END FROM trades t
-					WHERE t.symbol = o.symbol AND t.trade_seq >= o.since_trade_seq) END AS extreme
-			FROM orders o WHERE symbol = $1 AND status IN ('held', 'open', 'partially_filled') AND arrival_seq > $2
+		const rows = await tx.query<OrderRow>(
+			`SELECT * FROM orders WHERE symbol = $1 AND status IN ('held', 'open', 'partially_filled') AND arrival_seq > $2
 			ORDER BY arrival_seq LIMIT ${LOAD_PAGE}`,
 			[market.symbol, after],
 		);
-		for (const { extreme, ...row } of rows) {
+		for (const row of rows) {
 			const order = orderOf(row);
-			if (extreme !== null) order.extremeTicks = toTicks(market, extreme);
+			const since = extremes.get(order.orderId);
+			if (since) followPrice(order, since[order.side]);
 			add(order);
 		}
 		const last = rows.at(-1);
 		if (rows.length < LOAD_PAGE || !last) return;
 		after = Number(last.arrival_seq);
 	}
+}
+
+/**
+ * The lowest price, which a trailing stop to buy follows, and the highest since each one's `since_trade_seq`. The trades
+ * since the oldest of these are read once for all.
+ */
+async function loadExtremes(tx: Tx, market: Market): Promise<Map<string, Readonly<Record<Side, number>>>> {
+	const rows = await tx.query<{ order_id: string; low: string; high: string }>(
+		`WITH extremes AS (
+			SELECT trade_seq, min(price) OVER onwards AS low, max(price) OVER onwards AS high
+			FROM trades WHERE symbol = $1 AND trade_seq > (
+				SELECT min(since_trade_seq) FROM orders
+				WHERE symbol = $1 AND status = 'held' AND order_type = 'trailing_stop')
+			WINDOW onwards AS (ORDER BY trade_seq DESC)
+		)
+		SELECT order_id, low, high FROM orders JOIN extremes ON trade_seq = since_trade_seq + 1
+		WHERE symbol = $1 AND status = 'held' AND order_type = 'trailing_stop'`,
+		[market.symbol],
+	);
+	return new Map(rows.map((row) => [row.order_id, { buy: toTicks(market, row.low), sell: toTicks(market, row.high) }]));
 }
 
 /** A rehearsal looks at this many resting orders. */
@@ -163,18 +185,20 @@ async function saveOrders(tx: Tx, symbol: string, orders: readonly ExecutionOrde
 	const column = <T>(pick: (order: ExecutionOrder) => T) => orders.map(pick);
 	await tx.query(
 		`INSERT INTO orders (symbol, created_at, updated_at, order_id, user_id, side, order_type, time_in_force,
-			price_ticks, notional, stop_ticks, trail_ticks, trail_bps, since_trade_seq, post_only, reduce_only, display_lots,
+			price_ticks, notional, stop_ticks, trail_ticks, trail_bps, extreme_ticks, since_trade_seq, post_only, reduce_only, display_lots,
 			self_trade_prevention, expires_at, replaces, replaced_by, quantity_lots, filled_lots, visible_lots,
 			filled_notional, fee, hold, status, reject_code, report_seq, arrival_seq)
 		SELECT $1, $2::timestamptz, $2::timestamptz, * FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::text[],
 			$7::text[], $8::bigint[], $9::numeric[], $10::bigint[], $11::bigint[], $12::integer[], $13::bigint[],
-			$14::boolean[], $15::boolean[], $16::bigint[], $17::text[], $18::timestamptz[], $19::uuid[], $20::uuid[],
-			$21::bigint[], $22::bigint[], $23::bigint[], $24::numeric[], $25::numeric[], $26::numeric[], $27::text[],
-			$28::text[], $29::integer[], $30::bigint[])
-		ON CONFLICT (order_id) DO UPDATE SET replaced_by = excluded.replaced_by, quantity_lots = excluded.quantity_lots,
-			filled_lots = excluded.filled_lots, visible_lots = excluded.visible_lots,
-			filled_notional = excluded.filled_notional, fee = excluded.fee, hold = excluded.hold, status = excluded.status,
-			reject_code = excluded.reject_code, report_seq = excluded.report_seq, arrival_seq = excluded.arrival_seq,
+			$14::bigint[], $15::boolean[], $16::boolean[], $17::bigint[], $18::text[], $19::timestamptz[], $20::uuid[],
+			$21::uuid[], $22::bigint[], $23::bigint[], $24::bigint[], $25::numeric[], $26::numeric[], $27::numeric[],
+			$28::text[], $29::text[], $30::integer[], $31::bigint[])
+		ON CONFLICT (order_id) DO UPDATE SET extreme_ticks = excluded.extreme_ticks,
+			since_trade_seq = excluded.since_trade_seq, replaced_by = excluded.replaced_by,
+			quantity_lots = excluded.quantity_lots, filled_lots = excluded.filled_lots,
+			visible_lots = excluded.visible_lots, filled_notional = excluded.filled_notional, fee = excluded.fee,
+			hold = excluded.hold, status = excluded.status, reject_code = excluded.reject_code,
+			report_seq = excluded.report_seq, arrival_seq = excluded.arrival_seq,
 			updated_at = excluded.updated_at`,
 		[
 			symbol,
@@ -189,6 +213,7 @@ async function saveOrders(tx: Tx, symbol: string, orders: readonly ExecutionOrde
 			column((order) => order.stopTicks),
 			column((order) => order.trailTicks),
 			column((order) => order.trailBps),
+			column((order) => order.extremeTicks),
 			column((order) => order.sinceTradeSeq),
 			column((order) => order.postOnly),
 			column((order) => order.reduceOnly),

@@ -11,7 +11,7 @@ import type { Market } from "./domain/market.ts";
 import { positionsAfter } from "./domain/positions.ts";
 import { ownersInReach } from "./domain/reach.ts";
 import { knownOrders, loadCounters, loadWorkingOrders, saveExecution } from "./execution.store.ts";
-import { fence, takeLease } from "./market.store.ts";
+import { fence, renewLeases, takeLease } from "./market.store.ts";
 import { type Executed, executeAll, type MarketCommand } from "./market-batch.ts";
 import { readPositions, savePositions } from "./position.store.ts";
 import { executionOrderOf } from "./submission.ts";
@@ -80,7 +80,10 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 			if (!lease.mine) return { elsewhere: lease.ownerNode };
 			const book = emptyBook();
 			await loadWorkingOrders(tx, market, (order) => (order.status === "held" ? addStop : addOrder)(book, order));
-			return { epoch: lease.epoch, book, ...(await loadCounters(tx, market)), clean: true };
+			const counters = await loadCounters(tx, market);
+			// However long the reading took, the owner then has a whole lease.
+			await renewLeases(tx, options.instance, [market.symbol]);
+			return { epoch: lease.epoch, book, ...counters, clean: true };
 		});
 	}
 

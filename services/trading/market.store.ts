@@ -78,7 +78,7 @@ export async function readNow(tx: Tx): Promise<Date> {
 	return row.now;
 }
 
-/** Renews idle leases in one statement; gives the symbols that are still this process's. */
+/** Renews leases in one statement; gives the symbols that are still this process's. */
 export async function renewLeases(tx: Tx, instance: string, symbols: readonly string[]): Promise<string[]> {
 	const rows = await tx.query<{ symbol: string }>(
 		`UPDATE markets SET lease_until = clock_timestamp() + ${LEASE}

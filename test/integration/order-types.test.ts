@@ -2,6 +2,7 @@ import { type Finding, verify } from "../../cli/verify/run.ts";
 import type { Order, PlaceOrder } from "../../contracts/orders.ts";
 import { env } from "../../lib/env.ts";
 import { call } from "../../lib/service.ts";
+import { STATEFUL_SERVICES } from "../../lib/topology.ts";
 import { person } from "../support/people.ts";
 import { startServices, type TestNode } from "../support/services.ts";
 import { until } from "../support/until.ts";
@@ -10,7 +11,7 @@ let node: TestNode;
 let ann: Person;
 let bob: Person;
 beforeAll(async () => {
-	node = await startServices(["auth", "config", "data", "events", "orders", "risk", "trading", "users"]);
+	node = await startServices(STATEFUL_SERVICES);
 	[ann, bob] = await Promise.all([rich("ann"), rich("bob")]);
 });
 afterAll(() => node.stop());
@@ -93,6 +94,12 @@ test("stops, trailing stops and icebergs outlive the node that kept them", async
 	// The price has been at 150 since, so the stop stands at 135.
 	await tradeAt("136", symbol);
 	expect((await get(ann, trailing)).status).toBe("held");
+	// As it is kept from time to time, so that a rebuild need not read all trades since the stop came.
+	await node.dbs.trading.query(
+		`UPDATE orders SET extreme_ticks = 15000, since_trade_seq = (SELECT max(trade_seq) FROM trades WHERE symbol = $2)
+		WHERE order_id = $1`,
+		[trailing.order_id, symbol],
+	);
 	await takeOver(symbol);
 	await tradeAt("135", symbol);
 	await becomes(ann, trailing, "filled");

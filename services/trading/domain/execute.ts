@@ -49,6 +49,9 @@ export interface Execution extends Settlement, Conditions {
 /** An order that sweeps through more makers is told of in several reports, since an event has a limit of its own. */
 const MAX_FILLS_PER_REPORT = 500;
 
+/** Who rebuilds a book reads no more trades than these, to know the best prices that trailing stops have seen. */
+const KEEP_TRAILING_EVERY_TRADES = 10_000;
+
 /**
  * Executes a new order: rejects it, lets it wait for its price, or matches what can match and lets the rest rest or
  * expire. Then the stops that its trades have triggered enter in their turn, and those that theirs have.
@@ -56,9 +59,12 @@ const MAX_FILLS_PER_REPORT = 500;
 export function submit(execution: Execution, order: ExecutionOrder): void {
 	order.arrivalSeq = ++execution.arrivalSeq;
 	const traded = execution.trades.length;
+	const { tradeSeq } = execution;
 	if (order.replaces === null) enter(execution, order, null);
 	else replace(execution, order, order.replaces);
 	enterTriggered(execution, traded);
+	const periodOf = (seq: number) => Math.floor(seq / KEEP_TRAILING_EVERY_TRADES);
+	if (periodOf(tradeSeq) < periodOf(execution.tradeSeq)) keepTrailing(execution);
 }
 
 /** Ends a working order that its owner or the time has ended, and gives back what it held. */
@@ -72,6 +78,14 @@ export function close(execution: Execution, orderId: string, status: "canceled" 
 export function closeUnknown(execution: Execution, order: ExecutionOrder, status: "canceled" | "expired"): void {
 	order.arrivalSeq = ++execution.arrivalSeq;
 	report(execution, order, status, []);
+}
+
+/** Has the best prices that the trailing stops have seen saved with this batch. */
+function keepTrailing({ book, changed, tradeSeq }: Execution): void {
+	for (const order of book.stops.trailing) {
+		order.sinceTradeSeq = tradeSeq;
+		changed.set(order.orderId, order);
+	}
 }
 
 /** Less of an order at its price keeps its place in time; anything else goes to the end of the queue. */

@@ -55,7 +55,7 @@ export interface OrderTerms {
 export interface ExecutionOrder extends OrderTerms {
 	/** Where a stop is triggered; of a trailing one, where it was when it came. */
 	stopTicks: number | null;
-	/** The best price since a trailing stop came, and the last trade before it. */
+	/** The best price since a trailing stop came; as it is kept, it takes in the trades up to `sinceTradeSeq`. */
 	extremeTicks: number | null;
 	sinceTradeSeq: number;
 	/** Of an order by notional, what it has bought so far. */

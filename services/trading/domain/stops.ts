@@ -44,6 +44,13 @@ export function startTrailing(order: ExecutionOrder, lastTicks: number, tradeSeq
 	order.stopTicks = Math.max(1, Math.min(stop, Number.MAX_SAFE_INTEGER));
 }
 
+/** Moves the best price that a trailing stop has seen on to `ticks`, if that is better; gives it as it then is. */
+export function followPrice(order: ExecutionOrder, ticks: number): number {
+	const extreme = order.extremeTicks ?? ticks;
+	order.extremeTicks = order.side === "buy" ? Math.min(extreme, ticks) : Math.max(extreme, ticks);
+	return order.extremeTicks;
+}
+
 /** Takes out the stops that a trade at `ticks` triggers, in the order of their arrival; the others trail it. */
 export function takeTriggered(stops: Stops, ticks: number): ExecutionOrder[] {
 	const triggered: ExecutionOrder[] = [];
@@ -82,9 +89,7 @@ function drain(level: Level, into: ExecutionOrder[]): void {
 
 /** Moves a trailing stop after a trade; whether the trade has triggered it. */
 function trail(order: ExecutionOrder, ticks: number): boolean {
-	const extreme = order.extremeTicks ?? ticks;
-	order.extremeTicks = order.side === "buy" ? Math.min(extreme, ticks) : Math.max(extreme, ticks);
-	const stop = trailingStop(order, order.extremeTicks);
+	const stop = trailingStop(order, followPrice(order, ticks));
 	return order.side === "buy" ? ticks >= stop : ticks <= stop;
 }
 

@@ -19,6 +19,7 @@ const COLUMNS = `
 		ADD stop_ticks bigint,
 		ADD trail_ticks bigint,
 		ADD trail_bps integer,
+		ADD extreme_ticks bigint,
 		ADD since_trade_seq bigint NOT NULL DEFAULT 0,
 		ADD post_only boolean NOT NULL DEFAULT false,
 		ADD reduce_only boolean NOT NULL DEFAULT false,
@@ -59,7 +60,9 @@ const INDEXES = `
 	DROP INDEX orders_working;
 	CREATE INDEX orders_by_arrival ON orders (symbol, arrival_seq);
 	CREATE UNIQUE INDEX orders_working ON orders (symbol, arrival_seq)
-		WHERE status IN ('held', 'open', 'partially_filled')`;
+		WHERE status IN ('held', 'open', 'partially_filled');
+	CREATE INDEX orders_trailing ON orders (symbol, since_trade_seq)
+		WHERE status = 'held' AND order_type = 'trailing_stop'`;
 
 /** A user may ask for it: self_trade_prevention "none". */
 const SELF_TRADES = "ALTER TABLE trades DROP CONSTRAINT trades_check";

@@ -49,7 +49,7 @@ test("a market buy by notional never costs more than its notional, fees and all"
 				if (order.status === "filled") filled += 1;
 			}
 		}),
-		{ numRuns: 200 },
+		{ numRuns: 400 },
 	);
 	expect(filled).toBeGreaterThan(50);
 });

@@ -255,6 +255,26 @@ test.each([
 	},
 );
 
+test("every 10,000 trades the best prices that trailing stops have seen are saved anew", () => {
+	const execution = marketWith();
+	execution.tradeSeq = 9_997;
+	tradeAt(execution, 100);
+	const trailing = { orderType: "trailing_stop", priceTicks: null, side: "sell", trailTicks: 50 } as const;
+	put(execution, { orderId: "trail", ...trailing }, { orderId: "other", ...trailing });
+	const saved = () => ["trail", "other"].map((id) => execution.changed.get(id));
+	execution.changed.clear();
+	tradeAt(execution, 110);
+	expect(saved()).toEqual([undefined, undefined]);
+	tradeAt(execution, 105);
+	expect(saved()).toEqual([
+		expect.objectContaining({ status: "held", extremeTicks: 110, sinceTradeSeq: 10_000 }),
+		expect.objectContaining({ status: "held", extremeTicks: 110, sinceTradeSeq: 10_000 }),
+	]);
+	execution.changed.clear();
+	tradeAt(execution, 106);
+	expect(saved()).toEqual([undefined, undefined]);
+});
+
 test("stops that one trade triggers enter in the order of their arrival, and may trigger others", () => {
 	const execution = marketWith();
 	tradeAt(execution, 100);
