@@ -1,7 +1,6 @@
 import type { Context } from "moleculer";
 import type { Meta } from "../../contracts/index.ts";
 import type { RiskApi, RiskCheck, RiskDecision, RiskLimits } from "../../contracts/risk.ts";
-import type { SubmitOrder } from "../../contracts/trading.ts";
 import { type Batcher, batcher } from "../../lib/batch.ts";
 import { originOf } from "../../lib/caller.ts";
 import { isDecimal, normalize } from "../../lib/kernel/decimal.ts";
@@ -11,6 +10,7 @@ import type { Outbox } from "../../mixins/outbox.mixin.ts";
 import type { Settings } from "../../mixins/settings.mixin.ts";
 import { decide, limitsInForce } from "./domain/decide.ts";
 import { denialBy, scopesOf } from "./domain/trading-state.ts";
+import { needsMark, worthOf } from "./domain/worth.ts";
 import { DEFAULT_SCOPE, keepDecisions, limitRowOf, readLimits, readMarks, saveLimits, shown } from "./risk.store.ts";
 import { readModes } from "./trading-state.store.ts";
 
@@ -26,13 +26,13 @@ export function openChecks(risk: Database & Settings): Batcher<RiskCheck, RiskDe
 async function decideTogether(risk: Database & Settings, checks: readonly RiskCheck[]): Promise<RiskDecision[]> {
 	const fallback = { maxOpenOrders: await risk.setting("trading.max_orders_per_user"), maxOrderNotional: null };
 	const users = new Set(checks.map(({ order }) => order.user_id));
-	const unpriced = new Set(checks.filter(({ order }) => !pricedOf(order)).map(({ order }) => order.symbol));
+	const marked = new Set(checks.filter(({ order }) => needsMark(order)).map(({ order }) => order.symbol));
 	const scopes = new Set(checks.flatMap(({ order }) => scopesOf(order)));
 
 	return risk.db.transaction(async (tx) => {
 		const [limits, marks, modes] = await Promise.all([
 			readLimits(tx, [DEFAULT_SCOPE, ...users]),
-			readMarks(tx, [...unpriced]),
+			readMarks(tx, [...marked]),
 			// Never from a cache: whatever is checked after the commit of a halt must meet it.
 			readModes(tx, [...scopes]),
 		]);
@@ -40,21 +40,14 @@ async function decideTogether(risk: Database & Settings, checks: readonly RiskCh
 			const { order_id: orderId, user_id: userId, side } = order;
 			const modesOfOrder = scopesOf(order).map((scope) => modes.get(scope) ?? "active");
 			const inForce = limitsInForce(limitRowOf(limits.get(userId)), limitRowOf(limits.get(DEFAULT_SCOPE)), fallback);
-			const priced = pricedOf(order) ?? { quantity: order.quantity, price: marks.get(order.symbol) ?? null };
-			const decision = denialBy(modesOfOrder, side) ?? decide({ ...priced, openOrders }, inForce);
+			const worth = worthOf(order, marks.get(order.symbol) ?? null);
+			const decision = denialBy(modesOfOrder, side) ?? decide({ ...worth, openOrders }, inForce);
 			return { orderId, userId, rehearsal, decision };
 		});
 		const real = decided.filter((item) => !item.rehearsal);
 		const kept = await keepDecisions(tx, real);
 		return decided.map((item) => (item.rehearsal ? undefined : kept.get(item.orderId)) ?? item.decision);
 	});
-}
-
-/** What an order says of its own worth: at its limit, at its stop, or as a notional; null when only the market can. */
-function pricedOf({ quantity, notional, price, stop_price }: SubmitOrder): { quantity: string; price: string } | null {
-	if (notional !== null) return { quantity: "1", price: notional };
-	const at = price ?? stop_price;
-	return at === null ? null : { quantity, price: at };
 }
 
 /** Sets the limits of a user or of all who have none of their own; open orders that pass them stay as they are. */

@@ -207,4 +207,10 @@ test("a market order goes by the last price, and before the first trade by its c
 		limit: "10000000",
 		observed: "10000000.0025",
 	});
+	// A stop that the last price has reached enters at once, at that.
+	const stop = { symbol: "ETH-USD", order_type: "stop", price: null, stop_price: "1" } as const;
+	expect(await check(order({ ...stop, quantity: "4001" }))).toMatchObject({ code: "MAX_ORDER_NOTIONAL" });
+	expect(await check(order({ symbol: "ETH-USD", side: "sell", price: "1", quantity: "4001" }))).toMatchObject({
+		code: "MAX_ORDER_NOTIONAL",
+	});
 });
