@@ -2,7 +2,8 @@ import type { Tx } from "../../../lib/db.ts";
 
 /**
  * Every kind of order. `ordered_quantity` is what the client asked for: a quantity may become less by self-trade
- * prevention, or of an order that replaces another, and grows with a notional.
+ * prevention, or of an order that replaces another, and grows with a notional. Of an order from before it is null, since
+ * its quantity is still the same.
  */
 export async function up(tx: Tx): Promise<void> {
 	await tx.query(COLUMNS);
@@ -23,8 +24,7 @@ const COLUMNS = `
 		ADD display_quantity numeric,
 		ADD self_trade_prevention text NOT NULL DEFAULT 'expire_taker',
 		ADD replaces uuid,
-		ADD replaced_by uuid;
-	UPDATE orders SET ordered_quantity = quantity`;
+		ADD replaced_by uuid`;
 
 const CHECKS = `
 	ALTER TABLE orders
