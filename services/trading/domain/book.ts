@@ -100,7 +100,8 @@ export function removeOrder(book: Book, orderId: string): ExecutionOrder | undef
 /** Puts `order` where the resting `old` stood, with all that is left of it or as much as `old` has shown. */
 export function takePlace(book: Book, old: ExecutionOrder, order: ExecutionOrder): void {
 	if (!old.level) throw new Error(`order ${old.orderId} has no place in the book`);
-	order.visibleLots = Math.min(old.visibleLots, remainingLots(order));
+	const left = remainingLots(order);
+	order.visibleLots = order.displayLots === null ? left : Math.min(old.visibleLots, left);
 	order.arrivalSeq = old.arrivalSeq;
 	succeed(old, old.level, order);
 	old.visibleLots = 0;

@@ -214,8 +214,8 @@ function isFilled(order: ExecutionOrder, found: Matches): boolean {
 	return remainingLots(order) === 0;
 }
 
-function fillsWhole(order: ExecutionOrder, { lots, stoppedBy }: Matches): boolean {
-	return order.notional === null ? lots === remainingLots(order) : stoppedBy === "spent";
+function fillsWhole(order: ExecutionOrder, { lots, cutLots, stoppedBy }: Matches): boolean {
+	return order.notional === null ? lots === remainingLots(order) : stoppedBy === "spent" && cutLots === 0;
 }
 
 function trade(execution: Execution, taker: ExecutionOrder, { maker, ticks, lots }: Match): ExecutedTrade {

@@ -134,7 +134,8 @@ function askedFor(next: Extract<Command, { kind: "submit" }>, orderId: string, a
 /** Only what may rest or wait for a price is ever replaced, as `orders` sees to it. */
 function replacing(old: Asked | undefined, next: Extract<Command, { kind: "replace" }>, orderId: string): Asked | null {
 	if (!old || old.terms.orderType === "market" || ["ioc", "fok"].includes(old.terms.timeInForce)) return null;
-	const { priceTicks } = old.terms;
+	const { priceTicks, displayLots } = old.terms;
+	const lots = next.lots ?? old.lots;
 	return {
 		...old,
 		terms: {
@@ -142,7 +143,8 @@ function replacing(old: Asked | undefined, next: Extract<Command, { kind: "repla
 			orderId,
 			replaces: old.terms.orderId,
 			priceTicks: priceTicks === null ? null : (next.price ?? priceTicks),
+			displayLots: displayLots !== null && displayLots < lots ? displayLots : null,
 		},
-		lots: next.lots ?? old.lots,
+		lots,
 	};
 }

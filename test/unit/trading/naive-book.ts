@@ -200,7 +200,7 @@ export function naiveBook(rules: Rules) {
 		if (!touched && order.ticks === null) return "NO_LIQUIDITY";
 		if (old) retire(old, trial);
 		const whole = order.notional === null ? left(taker) === 0 : stopped === "spent" && taker.filled > 0 && cut === 0;
-		const killed = order.notional === null ? !whole : stopped !== "spent";
+		const killed = order.notional === null ? !whole : stopped !== "spent" || cut > 0;
 		if (order.tif === "fok" && killed) {
 			if (old) retire(old);
 			return tell(order, "expired");
@@ -231,7 +231,7 @@ export function naiveBook(rules: Rules) {
 		if (held)
 			Object.assign(order, { stop: old.stop, extreme: old.extreme, arrival: keeps ? old.arrival : order.arrival });
 		if (held || !keeps) return enter(order, old);
-		order.shown = Math.min(old.shown, left(order));
+		order.shown = order.display === null ? left(order) : Math.min(old.shown, left(order));
 		world.resting = world.resting.map((other) => (other === old ? order : other));
 		tell(old, "replaced");
 		return tell(order, "open");

@@ -68,6 +68,34 @@ test.each([
 	expect(heldBy(execution, "bob", "USD")).toBe(0n);
 });
 
+test("a fill-or-kill order by notional trades nothing when self-trade prevention would take a part of it", () => {
+	const execution = marketWith();
+	put(
+		execution,
+		{ orderId: "own", userId: "bob", side: "sell", quantityLots: 4 },
+		{ orderId: "a", side: "sell", quantityLots: 100 },
+	);
+	const order = {
+		...notionalOrderOf("t", "bob", 1_002n),
+		timeInForce: "fok",
+		selfTradePrevention: "decrement",
+	} as const;
+	submit(execution, order);
+	expect(stateOf(execution, "t")).toEqual(["expired", 0]);
+	expect(stateOf(execution, "own")).toEqual(["open", 0]);
+	expect(execution.trades).toEqual([]);
+});
+
+test("an iceberg that becomes a plain order in its place shows all of itself", () => {
+	const execution = marketWith();
+	put(
+		execution,
+		{ orderId: "ice", side: "sell", quantityLots: 10, displayLots: 3 },
+		{ orderId: "plain", side: "sell", quantityLots: 8, replaces: "ice" },
+	);
+	expect(bestLevels(execution.book, "sell", 1)).toEqual([[100, 8]]);
+});
+
 test("a post-only order that would take is rejected; one that rests is not", () => {
 	const execution = marketWith();
 	put(
