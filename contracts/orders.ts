@@ -139,8 +139,9 @@ export interface CancelResult {
 }
 
 /**
- * What a user's open orders of one symbol could still trade: their remaining quantities at their prices, in the quote
- * asset. A market order never rests; for the moment that it is pending it is counted and has no notional.
+ * What a user's open orders of one symbol could still trade: their remaining quantities at their prices, or at the stops
+ * of those that have no price, in the quote asset. A trailing stop has neither, nor has a market order for the moment that
+ * it is pending: they are counted and have no notional.
  */
 export interface OpenExposure {
 	readonly symbol: string;

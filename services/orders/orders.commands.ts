@@ -13,7 +13,7 @@ import { openOrdersOf } from "./open-orders.store.ts";
 import { drive, endInMarket, submissionOf } from "./orders.drive.ts";
 import { readOwnOrder } from "./orders.queries.ts";
 import type { Orders } from "./orders.state.ts";
-import { readOrder, selectOpenOrders } from "./orders.store.ts";
+import { readOrder, readOrderByClientId, selectOpenOrders } from "./orders.store.ts";
 
 /** The most orders that one cancel-all ends, and how many of them at a time. */
 const MAX_CANCEL_ALL = 1_000;
@@ -26,7 +26,13 @@ const CANCEL_AT_A_TIME = 32;
 export async function placeOrder(orders: Orders, ctx: Context<PlaceOrder, Meta>): Promise<Placement> {
 	const user = callerOf(ctx);
 	const instrument = await instrumentOf(orders, ctx.params.symbol);
-	const terms = termsOf(ctx.params, instrument);
+	const checked = checkRequest(ctx.params, instrument, new Date());
+	if (!checked.ok) {
+		const repeated = await findRepeated(orders, user.user_id, ctx.params, instrument);
+		if (!repeated) throw refuseFields(checked.errors);
+		return { order: shown(repeated), replayed: true };
+	}
+	const { terms } = checked;
 	assertReachable(orders);
 	await orders.capacity.assertRoom();
 	const orderId = newId();
@@ -43,6 +49,20 @@ export async function placeOrder(orders: Orders, ctx: Context<PlaceOrder, Meta>)
 	if (kept.replayed && !isRequestOf(kept.order, terms)) throw refuse("CLIENT_ORDER_ID_REUSED");
 	const order = await drive(orders, ctx, kept.order, kept.replayed ? null : kept.openOrders, origin.actor);
 	return { order: shown(order), replayed: kept.replayed };
+}
+
+/** The order that a request made which is wrong by now for its `expires_at` alone: that was in the future once. */
+async function findRepeated(
+	orders: Orders,
+	userId: string,
+	request: PlaceOrder,
+	instrument: Instrument,
+): Promise<OrderRecord | null> {
+	const checked = checkRequest(request, instrument, new Date(0));
+	if (!checked.ok || checked.terms.client_order_id === null) return null;
+	const order = await readOrderByClientId(orders.db, userId, checked.terms.client_order_id);
+	if (order && !isRequestOf(order, checked.terms)) throw refuse("CLIENT_ORDER_ID_REUSED");
+	return order;
 }
 
 /** What would become of an order; nothing is kept. */

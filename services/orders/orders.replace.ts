@@ -13,6 +13,9 @@ import { drive, settleReport } from "./orders.drive.ts";
 import { readOwnOrder } from "./orders.queries.ts";
 import type { Orders } from "./orders.state.ts";
 
+/** A client that waits for its new order is not kept from it by the old one for longer. */
+const SETTLE_OLD_TIMEOUT_MS = 1_000;
+
 /**
  * Puts a new order in the place of the caller's open one: with the same terms but for its quantity or price, and
  * without a `client_order_id`. Trading exchanges them in one commit; a new one that is rejected leaves the old one as
@@ -38,11 +41,19 @@ export async function replaceOrder(orders: Orders, ctx: Context<ReplaceOrder, Me
 	});
 	if (kept.replayed) throw new Error(`order ${kept.order.order_id} was kept before`);
 	const order = await drive(orders, ctx, kept.order, kept.openOrders, origin.actor);
-	// What has become of the old one would come by an event, too, a moment later.
-	const request = { order_id: old.order_id, after_seq: old.report_seq };
-	const report = order.status === "pending" ? null : await call(ctx, "trading.report", request);
-	if (report) await settleReport(orders, ctx, report, { origin });
+	if (order.status !== "pending" && order.status !== "rejected") {
+		// It would come by an event, too, a moment later, and the new order stands whatever happens here.
+		await settleOld(orders, ctx, old).catch((error) =>
+			orders.logger.warn(`order ${old.order_id} will learn by an event that it is replaced`, error),
+		);
+	}
 	return { order: shown(order), replayed: false };
+}
+
+async function settleOld(orders: Orders, ctx: Context<ReplaceOrder, Meta>, old: OrderRecord): Promise<void> {
+	const request = { order_id: old.order_id, after_seq: old.report_seq };
+	const report = await call(ctx, "trading.report", request, { timeout: SETTLE_OLD_TIMEOUT_MS });
+	if (report) await settleReport(orders, ctx, report, { origin: originOf(ctx) });
 }
 
 /** The old order's terms with what is to be other. */

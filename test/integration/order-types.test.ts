@@ -152,6 +152,30 @@ test("a replace counts what was filled on the way, and one that is rejected leav
 	expect(await replace(ann, resting, { quantity: "2.5" })).toMatchObject({ status: "open", quantity: "1.5" });
 });
 
+test("a replace that has been done is answered so, also while nobody can tell of the old order", async () => {
+	const resting = await place(ann, { quantity: "1", price: "90" });
+	const endpoint = node.broker.registry.getActionEndpoints("trading.report")?.next(null as never);
+	const action = endpoint?.action as { handler: unknown };
+	const { handler } = action;
+	action.handler = () => Promise.reject(new Error("unreachable"));
+	try {
+		expect(await replace(ann, resting, { price: "91" })).toMatchObject({ status: "open", price: "91" });
+	} finally {
+		action.handler = handler;
+	}
+	await becomes(ann, resting, "replaced");
+});
+
+test("what open orders could trade counts stops at their stop", async () => {
+	await tradeAt("100");
+	await place(ann, { order_type: "stop", quantity: "2", stop_price: "110" });
+	await place(ann, { quantity: "1", price: "90" });
+	await place(ann, { side: "sell", order_type: "trailing_stop", quantity: "1", trail_amount: "5" });
+	expect(await call(node.broker, "orders.openExposure", { user_id: ann.id })).toEqual([
+		{ symbol: "BTC-USD", open_orders: 3, open_buy_notional: "310", open_sell_notional: "0" },
+	]);
+});
+
 test("of fifty replaces of one order at once, one takes its place", async () => {
 	const resting = await place(ann, { quantity: "1", price: "90" });
 	const outcomes = await Promise.allSettled(
@@ -171,6 +195,22 @@ test("an order ends when its time is over: a day with the day, another as it say
 	const gtd = await place(ann, { quantity: "1", price: "50", time_in_force: "gtd", expires_at: soon });
 	expect(gtd).toMatchObject({ status: "open", expires_at: soon });
 	await becomes(ann, gtd, "expired");
+	// The same request again, after its time, has the same answer.
+	const again = { quantity: "1", price: "50", time_in_force: "gtd", client_order_id: "gtd" } as const;
+	const request = {
+		symbol: "BTC-USD",
+		side: "buy",
+		...again,
+		expires_at: new Date(Date.now() + 1_000).toISOString(),
+	} as const;
+	const { order } = await call(node.broker, "orders.place", request, ann);
+	await becomes(ann, order, "expired");
+	expect(await call(node.broker, "orders.place", request, ann)).toMatchObject({
+		replayed: true,
+		order: { order_id: order.order_id, status: "expired" },
+	});
+	await expect(place(ann, { ...request, quantity: "2" })).rejects.toMatchObject({ type: "CLIENT_ORDER_ID_REUSED" });
+	await expect(place(ann, { ...request, client_order_id: "new" })).rejects.toMatchObject({ type: "VALIDATION_FAILED" });
 	expect((await get(ann, day)).status).toBe("open");
 	expect(await heldBy(ann, "USD")).toBe("50.1");
 });

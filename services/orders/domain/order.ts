@@ -37,14 +37,16 @@ export function applyReport(order: OrderRecord, report: ExecutionReport): Applie
 	if (report.status !== order.status && !mayBecome(order.status, report.status))
 		return { ok: false, reason: "ILLEGAL_TRANSITION" };
 	const filled = report.filled_quantity;
+	// A report that was staged before there were other kinds of order says neither this nor what replaced it.
+	const quantity = report.quantity ?? order.quantity;
 	const next: OrderRecord = {
 		...order,
 		status: report.status,
 		reject_code: report.reject_code,
-		replaced_by: report.replaced_by,
-		quantity: report.quantity,
+		replaced_by: report.replaced_by ?? null,
+		quantity,
 		filled_quantity: filled,
-		remaining_quantity: subtractDecimals(report.quantity, filled),
+		remaining_quantity: subtractDecimals(quantity, filled),
 		filled_notional: report.filled_notional,
 		average_price: filled === "0" ? null : divideDecimals(report.filled_notional, filled, AVERAGE_PRICE_SCALE),
 		fee: report.fee,

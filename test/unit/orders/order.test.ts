@@ -165,3 +165,10 @@ test("what is shown of an order keeps the bookkeeping to itself", () => {
 	for (const inner of ["report_seq", "event_seq", "filled_notional", "ordered_quantity", "correlation_id"])
 		expect(shown(ORDER)).not.toHaveProperty(inner);
 });
+
+test("a report that was staged before there were other kinds of order leaves the quantity as it is", () => {
+	const { quantity: _quantity, replaced_by: _replaced, ...before } = report(1);
+	const applied = applyReport(ORDER, before as ExecutionReport);
+	expect(applied).toMatchObject({ ok: true, order: { status: "open", quantity: "3", remaining_quantity: "3" } });
+	expect(applied).toMatchObject({ order: { replaced_by: null } });
+});
