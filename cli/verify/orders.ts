@@ -30,7 +30,22 @@ export const ORDER_INVARIANTS: readonly Invariant[] = [
 				WHERE closed_at IS NULL AND created_at <= created_until - interval '${KEEPING}'`,
 			),
 	},
+	{
+		id: "I15",
+		says: "orders keep their terms: by notional, fill-or-kill, and in the place of another",
+		check: ({ trading }) => offencesOf(trading, BROKEN_TERMS),
+	},
 ];
+
+const BROKEN_TERMS = `
+	SELECT 'order ' || order_id || ' cost more than its notional' AS offence FROM orders
+	WHERE filled_notional + fee > notional
+	UNION ALL SELECT 'fill-or-kill order ' || order_id || ' is filled in part' FROM orders
+	WHERE time_in_force = 'fok' AND filled_lots > 0 AND (status <> 'filled' OR filled_lots <> quantity_lots)
+	UNION ALL SELECT 'order ' || old.order_id || ' (' || old.status || ') and the one in its place do not name each other'
+	FROM orders old LEFT JOIN orders new ON new.order_id = old.replaced_by
+	WHERE (old.status = 'replaced') <> (old.replaced_by IS NOT NULL)
+		OR (old.replaced_by IS NOT NULL AND new.replaces IS DISTINCT FROM old.order_id)`;
 
 const ENDED_UNFILLED = /^(canceled|expired) filled 0 /;
 
