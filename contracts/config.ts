@@ -5,6 +5,7 @@ export interface SettingValues {
 	"trading.max_orders_per_user": number;
 	"trading.order_timeout_s": number;
 	"trading.paper_deposits": boolean;
+	"trading.price_band_bps": number;
 	"users.max_users": number;
 	"orders.max_open_orders": number;
 	"events.retention_days": number;

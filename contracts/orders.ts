@@ -1,48 +1,106 @@
 import type { Decimal, Page, PageQuery, Timestamp } from "./common.ts";
 
 export type Side = "buy" | "sell";
-export type OrderType = "limit" | "market";
-export type TimeInForce = "gtc" | "ioc";
-export type OrderStatus = "pending" | "open" | "partially_filled" | "filled" | "canceled" | "expired" | "rejected";
+/** The three stops wait for a price: `stop` then takes any price, as `trailing_stop` does, `stop_limit` its own. */
+export type OrderType = "market" | "limit" | "stop" | "stop_limit" | "trailing_stop";
+/** `day` ends with the day in UTC, `gtd` at `expires_at`. */
+export type TimeInForce = "gtc" | "ioc" | "fok" | "day" | "gtd";
+/** What happens where an order would trade with one of its own user: the mode of the incoming one holds. */
+export type SelfTradePrevention = "expire_taker" | "expire_maker" | "expire_both" | "decrement" | "none";
+/** A stop is `held` until its price is reached; an order that another one has taken the place of is `replaced`. */
+export type OrderStatus =
+	| "pending"
+	| "held"
+	| "open"
+	| "partially_filled"
+	| "filled"
+	| "canceled"
+	| "expired"
+	| "rejected"
+	| "replaced";
 
 /** Why an order was turned away; the gateway answers with it as the problem's `code`. */
 export type RejectCode =
+	| "BELOW_MIN_NOTIONAL"
 	| "BOOK_FULL"
 	| "INSUFFICIENT_FUNDS"
-	| "NO_LIQUIDITY"
-	| "SELF_TRADE_PREVENTED"
 	| "MARKET_NOT_OPEN"
 	| "MAX_OPEN_ORDERS"
 	| "MAX_ORDER_NOTIONAL"
+	| "NO_LAST_PRICE"
+	| "NO_LIQUIDITY"
+	| "POST_ONLY_WOULD_TAKE"
+	| "PRICE_OUT_OF_BAND"
 	| "REDUCE_ONLY"
+	| "SELF_TRADE_PREVENTED"
+	| "TOO_LATE_TO_REPLACE"
 	| "TRADING_HALTED";
 
 /** A flat object of at most 1 KB that the client keeps with an order. */
 export type OrderMetadata = Readonly<Record<string, string | number | boolean | null>>;
 
-/** A new order. Without `order_type` it is a limit order when `price` is given, else a market order. */
-export interface PlaceOrder {
-	readonly symbol: string;
-	readonly side: Side;
-	readonly order_type?: OrderType;
-	readonly quantity: Decimal;
-	readonly price?: Decimal;
-	readonly time_in_force?: TimeInForce;
-	readonly client_order_id?: string;
-	readonly metadata?: OrderMetadata;
-}
-
-/** An order as its owner sees it; `quantity = filled_quantity + remaining_quantity` always. */
-export interface Order {
-	readonly order_id: string;
-	readonly user_id: string;
-	readonly client_order_id: string | null;
+/** What an order is to do; null where its type has no such thing. */
+export interface OrderTerms {
 	readonly symbol: string;
 	readonly side: Side;
 	readonly order_type: OrderType;
 	readonly time_in_force: TimeInForce;
+	/** Of a market buy by `notional`, what it has bought: `"0"` at first. */
 	readonly quantity: Decimal;
+	/** What a market buy may cost in all, its fee included. */
+	readonly notional: Decimal | null;
 	readonly price: Decimal | null;
+	readonly stop_price: Decimal | null;
+	/** How far a trailing stop stays behind the best price since it came: as a price, or in percent of it. */
+	readonly trail_amount: Decimal | null;
+	readonly trail_percent: Decimal | null;
+	readonly expires_at: Timestamp | null;
+	readonly post_only: boolean;
+	readonly reduce_only: boolean;
+	/** How much of it the book shows at a time; null shows all. */
+	readonly display_quantity: Decimal | null;
+	readonly self_trade_prevention: SelfTradePrevention;
+}
+
+/**
+ * A new order: a symbol, a side, and a `quantity` or `notional`. Without `order_type` it is a limit order when `price`
+ * is given, else a market order.
+ */
+export interface PlaceOrder {
+	readonly symbol: string;
+	readonly side: Side;
+	readonly order_type?: OrderType;
+	readonly quantity?: Decimal;
+	readonly notional?: Decimal;
+	readonly price?: Decimal;
+	readonly stop_price?: Decimal;
+	readonly trail_amount?: Decimal;
+	readonly trail_percent?: Decimal;
+	readonly time_in_force?: TimeInForce;
+	readonly expires_at?: Timestamp;
+	readonly post_only?: boolean;
+	readonly reduce_only?: boolean;
+	readonly display_quantity?: Decimal;
+	readonly self_trade_prevention?: SelfTradePrevention;
+	readonly client_order_id?: string;
+	readonly metadata?: OrderMetadata;
+}
+
+/**
+ * What is to be other about an open order. `quantity` counts what the order has filled, so that a fill on the way is
+ * not traded twice.
+ */
+export interface ReplaceOrder {
+	readonly order_id: string;
+	readonly quantity?: Decimal;
+	readonly price?: Decimal;
+}
+
+/** An order as its owner sees it; `quantity = filled_quantity + remaining_quantity` always. */
+export interface Order extends OrderTerms {
+	readonly order_id: string;
+	readonly user_id: string;
+	readonly client_order_id: string | null;
 	readonly status: OrderStatus;
 	readonly reject_code: RejectCode | null;
 	readonly filled_quantity: Decimal;
@@ -81,8 +139,9 @@ export interface CancelResult {
 }
 
 /**
- * What a user's open orders of one symbol could still trade: their remaining quantities at their prices, in the quote
- * asset. A market order never rests; for the moment that it is pending it is counted and has no notional.
+ * What a user's open orders of one symbol could still trade: their remaining quantities at their prices, or at
+ * the stops of those that have no price, in the quote asset. A trailing stop has neither, nor has a market order for
+ * the moment that it is pending: they are counted and have no notional.
  */
 export interface OpenExposure {
 	readonly symbol: string;
@@ -98,6 +157,11 @@ export interface OrdersApi {
 	getByClientId(params: { readonly client_order_id: string }): Order;
 	list(params: PageQuery & { readonly status?: OrderStatus; readonly symbol?: string }): Page<Order>;
 	cancel(params: { readonly order_id: string }): Order;
+	/**
+	 * Puts a new order in the place of an open one, which stays as it is when the new one is rejected. Less quantity at
+	 * the same price keeps its place in time.
+	 */
+	replace(params: ReplaceOrder): Placement;
 	cancelAll(params: { readonly symbol?: string; readonly side?: Side }): readonly CancelResult[];
 	setStatus(params: { readonly order_id: string; readonly status: OrderStatus }): Order;
 	/** For services. By symbol; a symbol without open orders is left out. */

@@ -1,16 +1,14 @@
 import type { Decimal, Page, PageQuery, Timestamp } from "./common.ts";
-import type { OrderStatus, OrderType, RejectCode, Side, TimeInForce } from "./orders.ts";
+import type { OrderStatus, OrderTerms, RejectCode, Side } from "./orders.ts";
 
-/** An order that `orders` has kept and `risk` has allowed; `price` is null for a market order. */
-export interface SubmitOrder {
+/**
+ * An order that `orders` has kept and `risk` has allowed. The quantity of one that replaces another counts what that
+ * one has filled.
+ */
+export interface SubmitOrder extends OrderTerms {
 	readonly order_id: string;
 	readonly user_id: string;
-	readonly symbol: string;
-	readonly side: Side;
-	readonly order_type: OrderType;
-	readonly time_in_force: TimeInForce;
-	readonly quantity: Decimal;
-	readonly price: Decimal | null;
+	readonly replaces: string | null;
 }
 
 /** One side of a trade. Fees are charged in the quote asset. */
@@ -41,6 +39,8 @@ export interface ExecutionReport {
 	readonly report_seq: number;
 	readonly status: Exclude<OrderStatus, "pending">;
 	readonly reject_code: RejectCode | null;
+	readonly replaced_by: string | null;
+	readonly quantity: Decimal;
 	readonly filled_quantity: Decimal;
 	readonly filled_notional: Decimal;
 	readonly fee: Decimal;
@@ -71,6 +71,42 @@ export interface Balance {
 	readonly balance: Decimal;
 	readonly held: Decimal;
 	readonly available: Decimal;
+}
+
+/**
+ * What a user has bought of a symbol less what was sold, at average cost; negative when more was sold. Money is in the
+ * quote asset. Profits are before `fees`; unrealised at the last price.
+ */
+export interface Position {
+	readonly symbol: string;
+	readonly quantity: Decimal;
+	/** Null on a position that is closed. */
+	readonly average_price: Decimal | null;
+	readonly cost: Decimal;
+	readonly last_price: Decimal;
+	readonly value: Decimal;
+	readonly realized_profit: Decimal;
+	readonly unrealized_profit: Decimal;
+	readonly fees: Decimal;
+	readonly updated_at: Timestamp;
+}
+
+/** What there is of an asset and what it is worth; `price` and `value` are null without a market that has traded. */
+export interface Holding {
+	readonly asset: string;
+	readonly balance: Decimal;
+	readonly price: Decimal | null;
+	readonly value: Decimal | null;
+}
+
+/** A user's account counted in `asset`: `equity` is the value of all holdings that have one, profits of its markets. */
+export interface Account {
+	readonly asset: string;
+	readonly equity: Decimal;
+	readonly realized_profit: Decimal;
+	readonly unrealized_profit: Decimal;
+	readonly fees: Decimal;
+	readonly holdings: readonly Holding[];
 }
 
 /** One line of the double-entry ledger on an own account; a journal's postings add up to 0 per asset. */
@@ -122,6 +158,9 @@ export interface TradingApi {
 		readonly available: Decimal;
 	};
 	balances(): readonly Balance[];
+	positions(): readonly Position[];
+	/** In `asset`, `USD` unless told. */
+	account(params: { readonly asset?: string }): Account;
 	fills(params: PageQuery & { readonly order_id?: string }): Page<Fill>;
 	ledger(params: PageQuery & { readonly asset?: string }): Page<Posting>;
 	deposit(params: TransferRequest): { readonly transfer: Transfer; readonly replayed: boolean };

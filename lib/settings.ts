@@ -40,6 +40,11 @@ export const SETTINGS: { readonly [K in SettingKey]: Definition<SettingValues[K]
 		description: "Whether users may pay paper money into their own accounts.",
 		check: (value) => (typeof value === "boolean" ? null : "The value must be true or false"),
 	},
+	"trading.price_band_bps": {
+		default: 0,
+		description: "How far from the last price orders may trade, in basis points of it; 0 is any distance.",
+		check: integerBetween(0, 10_000),
+	},
 	"users.max_users": {
 		default: 10_000,
 		description: "How many users may be registered; more are refused.",

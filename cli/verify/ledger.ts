@@ -36,8 +36,12 @@ export const LEDGER_INVARIANTS: readonly Invariant[] = [
 	},
 	{
 		id: "I5",
-		says: "a trade has a buyer and a seller at a price both allow, and an order's fills add up to what it was filled",
-		check: async ({ trading }) => [...(await wrongTrades(trading)), ...(await wrongFills(trading))],
+		says: "a trade has a buyer and a seller at a price both allow, and fills add up to what orders and positions have",
+		check: async ({ trading }) => [
+			...(await wrongTrades(trading)),
+			...(await wrongFills(trading)),
+			...(await wrongPositions(trading)),
+		],
 	},
 	{
 		id: "I7",
@@ -46,18 +50,34 @@ export const LEDGER_INVARIANTS: readonly Invariant[] = [
 	},
 	{
 		id: "I13",
-		says: "no book is crossed",
-		check: ({ trading }) =>
-			offencesOf(
-				trading,
-				`SELECT symbol || ': bid ' || bid || ' meets ask ' || ask || ' (ticks)' AS offence FROM (
-					SELECT symbol, max(price_ticks) FILTER (WHERE side = 'buy') AS bid,
-						min(price_ticks) FILTER (WHERE side = 'sell') AS ask
-					FROM orders WHERE status IN ('open', 'partially_filled') GROUP BY symbol) best
-				WHERE bid >= ask`,
-			),
+		says: "no book is crossed, and what it shows of an order is a slice of what is left of it",
+		check: async ({ trading }) => [...(await crossedBooks(trading)), ...(await wrongSlices(trading))],
 	},
 ];
+
+function crossedBooks(trading: Db): Promise<string[]> {
+	return offencesOf(
+		trading,
+		`SELECT symbol || ': bid ' || bid || ' meets ask ' || ask || ' (ticks)' AS offence FROM (
+			SELECT symbol, max(price_ticks) FILTER (WHERE side = 'buy') AS bid,
+				min(price_ticks) FILTER (WHERE side = 'sell') AS ask
+			FROM orders WHERE status IN ('open', 'partially_filled') GROUP BY symbol) best
+		WHERE bid >= ask`,
+	);
+}
+
+/** What rests shows all that is left of it, or a slice; nothing else shows anything. */
+function wrongSlices(trading: Db): Promise<string[]> {
+	return offencesOf(
+		trading,
+		`SELECT 'order ' || order_id || ' (' || status || ') shows ' || visible_lots || ' of ' || left_over || ' lots'
+			AS offence
+		FROM (SELECT *, quantity_lots - filled_lots AS left_over FROM orders) o
+		WHERE CASE WHEN status NOT IN ('open', 'partially_filled') THEN visible_lots <> 0
+			WHEN display_lots IS NULL THEN visible_lots <> left_over
+			ELSE visible_lots NOT BETWEEN 1 AND least(display_lots, left_over) END`,
+	);
+}
 
 function unbalancedJournals(trading: Db): Promise<string[]> {
 	return offencesOf(
@@ -96,23 +116,42 @@ function wrongFills(trading: Db): Promise<string[]> {
 		FROM orders o JOIN markets m USING (symbol)
 			LEFT JOIN (SELECT order_id, sum(quantity) AS quantity, sum(price * quantity) AS notional, sum(fee) AS fee
 				FROM fills GROUP BY order_id) f USING (order_id)
-		WHERE filled_lots * lot_size <> coalesce(quantity, 0) OR filled_notional <> coalesce(notional, 0)
+		WHERE filled_lots * lot_size <> coalesce(quantity, 0) OR filled_notional <> coalesce(f.notional, 0)
 			OR o.fee <> coalesce(f.fee, 0)`,
 	);
 }
 
-/** A buy holds its price with the higher fee, rounded down to a unit of 10^-10; a sell holds what is left of it. */
+/** What was paid and received for a position is its cost and what it has realised. */
+function wrongPositions(trading: Db): Promise<string[]> {
+	return offencesOf(
+		trading,
+		`SELECT 'position of ' || user_id || ' in ' || symbol || ' is not what its fills add up to' AS offence
+		FROM (SELECT user_id, symbol, lots * lot_size AS held, realized - cost AS money, fees
+			FROM positions JOIN markets USING (symbol)) p
+		FULL JOIN (SELECT user_id, symbol, sum(quantity * sign) AS held, sum(-price * quantity * sign) AS money,
+				sum(fee) AS fees
+			FROM fills, LATERAL (SELECT CASE side WHEN 'buy' THEN 1 ELSE -1 END AS sign) s GROUP BY user_id, symbol) f
+			USING (user_id, symbol)
+		WHERE p.held IS DISTINCT FROM f.held OR p.money IS DISTINCT FROM f.money OR p.fees IS DISTINCT FROM f.fees`,
+	);
+}
+
+/**
+ * A buy holds its limit price with the higher fee, rounded down to a unit of 10^-10, or its stop price where it has no
+ * limit; a sell holds what is left of it.
+ */
 function wrongHolds(trading: Db): Promise<string[]> {
 	return offencesOf(
 		trading,
 		`SELECT 'order ' || order_id || ' (' || status || ') holds ' || hold || ' in place of ' || due AS offence FROM (
 			SELECT order_id, o.status, hold, CASE
-				WHEN o.status NOT IN ('open', 'partially_filled') THEN 0
+				WHEN o.status NOT IN ('held', 'open', 'partially_filled') THEN 0
 				WHEN side = 'sell' THEN left_over
 				ELSE left_over * price
 					+ trunc(left_over * price * greatest(maker_fee_bps, taker_fee_bps) / 10000, 10) END AS due
 			FROM orders o JOIN markets m USING (symbol),
-				LATERAL (SELECT (quantity_lots - filled_lots) * lot_size AS left_over, price_ticks * tick_size AS price) n) d
+				LATERAL (SELECT (quantity_lots - filled_lots) * lot_size AS left_over,
+					coalesce(price_ticks, stop_ticks) * tick_size AS price) n) d
 		WHERE hold <> due`,
 	);
 }

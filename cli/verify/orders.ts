@@ -30,14 +30,28 @@ export const ORDER_INVARIANTS: readonly Invariant[] = [
 				WHERE closed_at IS NULL AND created_at <= created_until - interval '${KEEPING}'`,
 			),
 	},
+	{
+		id: "I15",
+		says: "orders keep their terms: by notional, fill-or-kill, and in the place of another",
+		check: ({ trading }) => offencesOf(trading, BROKEN_TERMS),
+	},
 ];
+
+const BROKEN_TERMS = `
+	SELECT 'order ' || order_id || ' cost more than its notional' AS offence FROM orders
+	WHERE filled_notional + fee > notional
+	UNION ALL SELECT 'fill-or-kill order ' || order_id || ' is filled in part' FROM orders
+	WHERE time_in_force = 'fok' AND filled_lots > 0 AND (status <> 'filled' OR filled_lots <> quantity_lots)
+	UNION ALL SELECT 'order ' || old.order_id || ' (' || old.status || ') and the one in its place do not name each other'
+	FROM orders old LEFT JOIN orders new ON new.order_id = old.replaced_by
+	WHERE (old.status = 'replaced') <> (old.replaced_by IS NOT NULL)
+		OR (old.replaced_by IS NOT NULL AND new.replaces IS DISTINCT FROM old.order_id)`;
 
 const ENDED_UNFILLED = /^(canceled|expired) filled 0 /;
 
 interface OrderSide {
 	readonly key: string;
 	readonly state: string;
-	readonly quantity: string;
 }
 
 /**
@@ -47,15 +61,17 @@ interface OrderSide {
 async function differingOrders({ orders, trading }: AllDatabases): Promise<string[]> {
 	const kept = rowsOf<OrderSide & { readonly reached: boolean; readonly denied: boolean }>(
 		orders,
-		`SELECT order_id::text AS key, quantity::text, report_seq > 0 AS reached,
+		`SELECT order_id::text AS key, report_seq > 0 AS reached,
 			report_seq = 0 AND status = 'rejected' AS denied, concat_ws(' ', status, 'filled',
-			trim_scale(filled_quantity), 'for', trim_scale(filled_notional), 'fee', trim_scale(fee), 'report', report_seq
+			trim_scale(filled_quantity), 'of', trim_scale(quantity), 'for', trim_scale(filled_notional),
+			'fee', trim_scale(fee), 'report', report_seq
 		) AS state FROM orders WHERE ($1::uuid IS NULL OR order_id > $1) ORDER BY order_id LIMIT $2`,
 	);
 	const executed = rowsOf<OrderSide>(
 		trading,
-		`SELECT order_id::text AS key, concat_ws(' ', o.status, 'filled', trim_scale(filled_lots * lot_size), 'for',
-			trim_scale(filled_notional), 'fee', trim_scale(fee), 'report', report_seq) AS state
+		`SELECT order_id::text AS key, concat_ws(' ', o.status, 'filled', trim_scale(filled_lots * lot_size), 'of',
+			trim_scale(quantity_lots * lot_size), 'for', trim_scale(filled_notional), 'fee', trim_scale(fee),
+			'report', report_seq) AS state
 		FROM orders o JOIN markets USING (symbol) WHERE ($1::uuid IS NULL OR order_id > $1) ORDER BY order_id LIMIT $2`,
 	);
 	const offences: string[] = [];

@@ -3,7 +3,7 @@ import type { Meta, Principal, Scope } from "../../contracts/index.ts";
 import { type RefusalCode, refuse } from "../../lib/refuse.ts";
 import type { ActionName, call } from "../../lib/service.ts";
 
-export type Method = "GET" | "POST" | "PUT" | "DELETE";
+export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 /** What goes back to a client that was served. */
 export interface Answer {

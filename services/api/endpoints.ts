@@ -44,6 +44,7 @@ const ORDERS = [
 	}),
 	endpoint("POST", "/api/orders/validate", "orders.validate", { scope: "trade", body: true }),
 	endpoint("GET", "/api/orders/:order_id", "orders.get", { scope: "read" }),
+	endpoint("PATCH", "/api/orders/:order_id", "orders.replace", { scope: "trade", body: true, answer: answers.placed }),
 	endpoint("DELETE", "/api/orders/:order_id", "orders.cancel", { scope: "trade" }),
 	endpoint("PUT", "/api/orders/:order_id/status", "orders.setStatus", { scope: "trade", body: true }),
 	endpoint("GET", "/api/orders/by-client-id/:client_order_id", "orders.getByClientId", { scope: "read" }),
@@ -58,6 +59,8 @@ const TRADING = [
 	}),
 	endpoint("GET", "/api/trading/orders/:order_id", "orders.get", { scope: "read", answer: answers.executionOf }),
 	endpoint("GET", "/api/trading/balances", "trading.balances", { scope: "read", answer: answers.wholeList }),
+	endpoint("GET", "/api/trading/positions", "trading.positions", { scope: "read", answer: answers.wholeList }),
+	endpoint("GET", "/api/trading/account", "trading.account", { scope: "read", query: { asset: "text" } }),
 	endpoint("GET", "/api/trading/fills", "trading.fills", { scope: "read", query: { ...page, order_id: "text" } }),
 	endpoint("GET", "/api/trading/ledger", "trading.ledger", { scope: "read", query: { ...page, asset: "text" } }),
 	endpoint("POST", "/api/trading/deposits", "trading.deposit", {

@@ -1,7 +1,7 @@
 import { refuse } from "../../lib/refuse.ts";
 import type { Database } from "../../mixins/database.mixin.ts";
 import type { Settings } from "../../mixins/settings.mixin.ts";
-import { openOrdersOfAll } from "./orders.store.ts";
+import { openOrdersOfAll } from "./open-orders.store.ts";
 
 /** The count is of all users: it protects the machine, not anybody's limit, so it may be this old. */
 const COUNTED_EVERY_MS = 1_000;

@@ -7,7 +7,8 @@ import type { Staged } from "../../lib/event-bus/outbox.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
 import { type Applied, applyReport, type OrderEvent, type OrderRecord, reject } from "./domain/order.ts";
 import { isTerminal } from "./domain/order-state.ts";
-import { countClosed, lockBehind, updateOrders } from "./orders.store.ts";
+import { countClosed } from "./open-orders.store.ts";
+import { lockBehind, updateOrders } from "./orders.store.ts";
 
 /** What is to happen to an order: a report of its execution, or its rejection before it reached a book. */
 export type Change = { readonly orderId: string } & Cause &

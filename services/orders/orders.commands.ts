@@ -7,12 +7,13 @@ import { callerOf, isAdmin, originOf } from "../../lib/caller.ts";
 import { isRefusal, refuse, refuseFields } from "../../lib/refuse.ts";
 import { call } from "../../lib/service.ts";
 import { type OrderRecord, shown } from "./domain/order.ts";
-import { isTerminal } from "./domain/order-state.ts";
-import { checkRequest, type OrderTerms } from "./domain/request.ts";
+import { takes } from "./domain/order-state.ts";
+import { type CheckedOrder, checkRequest } from "./domain/request.ts";
+import { openOrdersOf } from "./open-orders.store.ts";
 import { drive, endInMarket, submissionOf } from "./orders.drive.ts";
 import { readOwnOrder } from "./orders.queries.ts";
 import type { Orders } from "./orders.state.ts";
-import { openOrdersOf, readOrder, selectOpenOrders } from "./orders.store.ts";
+import { readOrder, readOrderByClientId, selectOpenOrders } from "./orders.store.ts";
 
 /** The most orders that one cancel-all ends, and how many of them at a time. */
 const MAX_CANCEL_ALL = 1_000;
@@ -25,7 +26,13 @@ const CANCEL_AT_A_TIME = 32;
 export async function placeOrder(orders: Orders, ctx: Context<PlaceOrder, Meta>): Promise<Placement> {
 	const user = callerOf(ctx);
 	const instrument = await instrumentOf(orders, ctx.params.symbol);
-	const terms = termsOf(ctx.params, instrument);
+	const checked = checkRequest(ctx.params, instrument, new Date());
+	if (!checked.ok) {
+		const repeated = await findRepeated(orders, user.user_id, ctx.params, instrument);
+		if (!repeated) throw refuseFields(checked.errors);
+		return { order: shown(repeated), replayed: true };
+	}
+	const { terms } = checked;
 	assertReachable(orders);
 	await orders.capacity.assertRoom();
 	const orderId = newId();
@@ -34,19 +41,41 @@ export async function placeOrder(orders: Orders, ctx: Context<PlaceOrder, Meta>)
 		orderId,
 		userId: user.user_id,
 		terms,
+		quantity: terms.quantity,
+		replaces: null,
 		feeAsset: instrument.quote_asset,
 		origin,
 	});
-	if (kept.replayed && fingerprintOf(kept.order) !== fingerprintOf(terms)) throw refuse("CLIENT_ORDER_ID_REUSED");
+	if (kept.replayed && !isRequestOf(kept.order, terms)) throw refuse("CLIENT_ORDER_ID_REUSED");
 	const order = await drive(orders, ctx, kept.order, kept.replayed ? null : kept.openOrders, origin.actor);
 	return { order: shown(order), replayed: kept.replayed };
+}
+
+/** The order that a request made which is wrong by now for its `expires_at` alone: that was in the future once. */
+async function findRepeated(
+	orders: Orders,
+	userId: string,
+	request: PlaceOrder,
+	instrument: Instrument,
+): Promise<OrderRecord | null> {
+	const checked = checkRequest(request, instrument, new Date(0));
+	if (!checked.ok || checked.terms.client_order_id === null) return null;
+	const order = await readOrderByClientId(orders.db, userId, checked.terms.client_order_id);
+	if (order && !isRequestOf(order, checked.terms)) throw refuse("CLIENT_ORDER_ID_REUSED");
+	return order;
 }
 
 /** What would become of an order; nothing is kept. */
 export async function validateOrder(orders: Orders, ctx: Context<PlaceOrder, Meta>): Promise<DryRun> {
 	const { user_id } = callerOf(ctx);
 	const terms = termsOf(ctx.params, await instrumentOf(orders, ctx.params.symbol));
-	const order = submissionOf({ ...terms, order_id: newId(), user_id });
+	const order = submissionOf({
+		...terms,
+		ordered_quantity: terms.quantity,
+		order_id: newId(),
+		user_id,
+		replaces: null,
+	});
 	const openOrders = (await openOrdersOf(orders.db, user_id)) + 1;
 	const decision = await call(ctx, "risk.check", { order, open_orders: openOrders, rehearsal: true });
 	if (!decision.allowed) return decision;
@@ -87,7 +116,8 @@ async function cancelOne(orders: Orders, ctx: Context<unknown, Meta>, order: Ord
 	try {
 		return { order_id: order.order_id, order: shown(await end(orders, ctx, order, "canceled")), code: null };
 	} catch (error) {
-		const code = isRefusal(error, "ILLEGAL_TRANSITION") ? "ILLEGAL_TRANSITION" : "OUTCOME_UNKNOWN";
+		const codes = ["ILLEGAL_TRANSITION", "MARKET_NOT_OPEN"] as const;
+		const code = codes.find((known) => isRefusal(error, known)) ?? "OUTCOME_UNKNOWN";
 		return { order_id: order.order_id, order: null, code };
 	}
 }
@@ -116,7 +146,8 @@ async function end(
 	order: OrderRecord,
 	status: "canceled" | "expired",
 ): Promise<OrderRecord> {
-	if (isTerminal(order.status)) throw refuse("ILLEGAL_TRANSITION", `The order is ${order.status}`);
+	if (!takes(order.status, status === "canceled" ? "cancel" : "expire"))
+		throw refuse("ILLEGAL_TRANSITION", `The order is ${order.status}`);
 	const ended = await endInMarket(orders, ctx, order, status, originOf(ctx));
 	if (ended.status !== status) throw refuse("ILLEGAL_TRANSITION", `The order is ${ended.status}`);
 	return ended;
@@ -131,8 +162,8 @@ async function instrumentOf(orders: Orders, symbol: string): Promise<Instrument>
 	}
 }
 
-function termsOf(request: PlaceOrder, instrument: Instrument): OrderTerms {
-	const checked = checkRequest(request, instrument);
+function termsOf(request: PlaceOrder, instrument: Instrument): CheckedOrder {
+	const checked = checkRequest(request, instrument, new Date());
 	if (!checked.ok) throw refuseFields(checked.errors);
 	return checked.terms;
 }
@@ -145,9 +176,30 @@ function assertReachable({ broker }: Orders): void {
 	}
 }
 
+function isRequestOf(order: OrderRecord, terms: CheckedOrder): boolean {
+	return fingerprintOf({ ...order, quantity: order.ordered_quantity }) === fingerprintOf(terms);
+}
+
 /** What makes two requests the same: all that the client has said, key order aside. */
-function fingerprintOf(terms: OrderTerms): string {
-	const { symbol, side, order_type, time_in_force, quantity, price } = terms;
+function fingerprintOf(terms: CheckedOrder): string {
 	const metadata = Object.entries(terms.metadata).sort(([a], [b]) => (a < b ? -1 : 1));
-	return JSON.stringify([symbol, side, order_type, time_in_force, quantity, price, metadata]);
+	return JSON.stringify([
+		terms.symbol,
+		terms.side,
+		terms.order_type,
+		terms.time_in_force,
+		terms.quantity,
+		terms.notional,
+		terms.price,
+		terms.stop_price,
+		terms.trail_amount,
+		terms.trail_percent,
+		// Of a `day` order it is the database's.
+		terms.time_in_force === "gtd" ? terms.expires_at : null,
+		terms.post_only,
+		terms.reduce_only,
+		terms.display_quantity,
+		terms.self_trade_prevention,
+		metadata,
+	]);
 }

@@ -5,9 +5,10 @@ import type { Origin } from "../../lib/caller.ts";
 import { isTooEarly } from "../../lib/event-bus/consumer.ts";
 import { call } from "../../lib/service.ts";
 import type { OrderRecord } from "./domain/order.ts";
+import { openOrdersOf } from "./open-orders.store.ts";
 import type { Cause } from "./orders.changes.ts";
 import type { Orders } from "./orders.state.ts";
-import { openOrdersOf, readOrder } from "./orders.store.ts";
+import { readOrder } from "./orders.store.ts";
 
 /** Shorter than the gateway's own timeout, so that the client gets its 202 rather than nothing. */
 const STEP_TIMEOUT_MS = 4_000;
@@ -49,7 +50,9 @@ async function takeSteps(
 	const submission = submissionOf(order);
 	const origin = { correlation_id: order.correlation_id, actor };
 	const opts = { timeout: STEP_TIMEOUT_MS, requestID: origin.correlation_id };
-	const openOrders = counted ?? (await openOrdersOf(orders.db, order.user_id));
+	const counting = counted ?? (await openOrdersOf(orders.db, order.user_id));
+	// The order whose place it takes is still among them.
+	const openOrders = order.replaces === null ? counting : Math.max(1, counting - 1);
 	const decision = await call(caller, "risk.check", { order: submission, open_orders: openOrders }, opts);
 	if (decision.code) {
 		const rejection = { kind: "reject", orderId: order.order_id, code: decision.code, origin } as const;
@@ -78,7 +81,7 @@ export async function endInMarket(
 }
 
 /** Applies a report that trading has answered with; one that is ahead of the order is asked for with what it lacks. */
-async function settleReport(
+export async function settleReport(
 	orders: Orders,
 	caller: Caller,
 	report: ExecutionReport,
@@ -97,9 +100,29 @@ async function settleReport(
 }
 
 /** The order as trading takes it. */
-export function submissionOf(order: SubmitOrder): SubmitOrder {
-	const { order_id, user_id, symbol, side, order_type, time_in_force, quantity, price } = order;
-	return { order_id, user_id, symbol, side, order_type, time_in_force, quantity, price };
+export function submissionOf(
+	order: Omit<SubmitOrder, "quantity"> & { readonly ordered_quantity: string },
+): SubmitOrder {
+	return {
+		order_id: order.order_id,
+		user_id: order.user_id,
+		symbol: order.symbol,
+		side: order.side,
+		order_type: order.order_type,
+		time_in_force: order.time_in_force,
+		quantity: order.ordered_quantity,
+		notional: order.notional,
+		price: order.price,
+		stop_price: order.stop_price,
+		trail_amount: order.trail_amount,
+		trail_percent: order.trail_percent,
+		expires_at: order.expires_at,
+		post_only: order.post_only,
+		reduce_only: order.reduce_only,
+		display_quantity: order.display_quantity,
+		self_trade_prevention: order.self_trade_prevention,
+		replaces: order.replaces,
+	};
 }
 
 async function readOrThrow(orders: Orders, orderId: string): Promise<OrderRecord> {

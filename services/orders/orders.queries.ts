@@ -42,8 +42,10 @@ export async function listOrders(
 export async function readOpenExposure(db: Db, userId: string): Promise<OpenExposure[]> {
 	const rows = await db.query<OpenExposure>(
 		`SELECT symbol, count(*)::integer AS open_orders,
-			coalesce(sum(price * (quantity - filled_quantity)) FILTER (WHERE side = 'buy'), 0) AS open_buy_notional,
-			coalesce(sum(price * (quantity - filled_quantity)) FILTER (WHERE side = 'sell'), 0) AS open_sell_notional
+			coalesce(sum(coalesce(price, stop_price) * (quantity - filled_quantity))
+				FILTER (WHERE side = 'buy'), 0) AS open_buy_notional,
+			coalesce(sum(coalesce(price, stop_price) * (quantity - filled_quantity))
+				FILTER (WHERE side = 'sell'), 0) AS open_sell_notional
 		FROM orders WHERE user_id = $1 AND closed_at IS NULL GROUP BY symbol ORDER BY symbol`,
 		[userId],
 	);

@@ -14,20 +14,40 @@ import { instrumentsOf } from "./instruments.ts";
 import { applyChanges } from "./orders.changes.ts";
 import { cancelAll, cancelOrder, placeOrder, setStatus, validateOrder } from "./orders.commands.ts";
 import { getOrder, getOrderByClientId, listOrders, readOpenExposure } from "./orders.queries.ts";
+import { replaceOrder } from "./orders.replace.ts";
 import type { OrdersState } from "./orders.state.ts";
 import { openWrites } from "./orders.writes.ts";
 import { startSweeper } from "./sweeper.ts";
 
 const SIDES = ["buy", "sell"];
 const symbol = { type: "string", min: 1, max: 32 } as const;
+const decimal = { type: "string", max: 64, optional: true } as const;
+const flag = { type: "boolean", optional: true } as const;
 const placement = {
 	$$strict: true,
 	symbol,
 	side: { type: "enum", values: SIDES },
-	order_type: { type: "enum", values: ["limit", "market"], optional: true },
-	quantity: { type: "string", max: 64 },
-	price: { type: "string", max: 64, optional: true },
-	time_in_force: { type: "enum", values: ["gtc", "ioc"], optional: true },
+	order_type: {
+		type: "enum",
+		values: ["market", "limit", "stop", "stop_limit", "trailing_stop"],
+		optional: true,
+	},
+	quantity: decimal,
+	notional: decimal,
+	price: decimal,
+	stop_price: decimal,
+	trail_amount: decimal,
+	trail_percent: decimal,
+	time_in_force: { type: "enum", values: ["gtc", "ioc", "fok", "day", "gtd"], optional: true },
+	expires_at: decimal,
+	post_only: flag,
+	reduce_only: flag,
+	display_quantity: decimal,
+	self_trade_prevention: {
+		type: "enum",
+		values: ["expire_taker", "expire_maker", "expire_both", "decrement", "none"],
+		optional: true,
+	},
 	client_order_id: { type: "string", pattern: /^[\x21-\x7e]{1,48}$/, optional: true },
 	metadata: { type: "object", optional: true },
 } as const;
@@ -82,6 +102,13 @@ const orders: TypedService<"orders", {}, OrdersState> = {
 			params: { $$strict: true, order_id: "uuid" },
 			handler(ctx) {
 				return cancelOrder(this, ctx);
+			},
+		},
+		replace: {
+			auth: "user",
+			params: { $$strict: true, order_id: "uuid", quantity: decimal, price: decimal },
+			handler(ctx) {
+				return replaceOrder(this, ctx);
 			},
 		},
 		cancelAll: {

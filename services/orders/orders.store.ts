@@ -3,13 +3,16 @@ import type { Origin } from "../../lib/caller.ts";
 import type { Db, Tx } from "../../lib/db.ts";
 import { normalize, subtractDecimals } from "../../lib/kernel/decimal.ts";
 import type { OrderRecord } from "./domain/order.ts";
-import type { OrderTerms } from "./domain/request.ts";
+import type { CheckedOrder } from "./domain/request.ts";
 
 /** An order about to be kept. */
 export interface Draft {
 	readonly orderId: string;
 	readonly userId: string;
-	readonly terms: OrderTerms;
+	readonly terms: CheckedOrder;
+	/** Of an order that replaces another, without what that one has filled. */
+	readonly quantity: string;
+	readonly replaces: string | null;
 	readonly feeAsset: string;
 	readonly origin: Origin;
 }
@@ -18,8 +21,11 @@ export interface Draft {
 export interface OrderRow
 	extends Omit<
 		OrderRecord,
-		"remaining_quantity" | "replaces" | "replaced_by" | "created_at" | "updated_at" | "closed_at"
+		"remaining_quantity" | "ordered_quantity" | "expires_at" | "created_at" | "updated_at" | "closed_at"
 	> {
+	/** Null on an order from before there was this column. */
+	readonly ordered_quantity: string | null;
+	readonly expires_at: Date | null;
 	readonly created_at: Date;
 	readonly updated_at: Date;
 	readonly closed_at: Date | null;
@@ -36,18 +42,28 @@ export function recordOf(row: OrderRow): OrderRecord {
 		order_type: row.order_type,
 		time_in_force: row.time_in_force,
 		quantity: normalize(row.quantity),
-		price: row.price && normalize(row.price),
+		ordered_quantity: normalize(row.ordered_quantity ?? row.quantity),
+		notional: shortest(row.notional),
+		price: shortest(row.price),
+		stop_price: shortest(row.stop_price),
+		trail_amount: shortest(row.trail_amount),
+		trail_percent: shortest(row.trail_percent),
+		expires_at: row.expires_at && row.expires_at.toISOString(),
+		post_only: row.post_only,
+		reduce_only: row.reduce_only,
+		display_quantity: shortest(row.display_quantity),
+		self_trade_prevention: row.self_trade_prevention,
 		status: row.status,
 		reject_code: row.reject_code,
 		filled_quantity: normalize(row.filled_quantity),
 		remaining_quantity: subtractDecimals(row.quantity, row.filled_quantity),
 		filled_notional: normalize(row.filled_notional),
-		average_price: row.average_price && normalize(row.average_price),
+		average_price: shortest(row.average_price),
 		fee: normalize(row.fee),
 		fee_asset: row.fee_asset,
 		metadata: row.metadata,
-		replaces: null,
-		replaced_by: null,
+		replaces: row.replaces,
+		replaced_by: row.replaced_by,
 		version: row.version,
 		event_seq: row.event_seq,
 		report_seq: row.report_seq,
@@ -58,16 +74,30 @@ export function recordOf(row: OrderRow): OrderRecord {
 	};
 }
 
+function shortest(decimal: string | null): string | null {
+	return decimal === null ? null : normalize(decimal);
+}
+
+const DRAFTED = `order_id, user_id, client_order_id, symbol, side, order_type, time_in_force, quantity,
+	ordered_quantity, notional, price, stop_price, trail_amount, trail_percent, post_only, reduce_only, display_quantity,
+	self_trade_prevention, replaces, fee_asset, metadata, correlation_id`;
+
+/** When a `day` order ends: at midnight in UTC, by the database's clock. */
+const END_OF_DAY = "(date_trunc('day', now() AT TIME ZONE 'UTC') + interval '1 day') AT TIME ZONE 'UTC'";
+
 /** Keeps the drafts whose `client_order_id` their user has not used before; gives the rows that are new. */
 export async function insertOrders(tx: Tx, drafts: readonly Draft[]): Promise<OrderRecord[]> {
 	const column = <T>(pick: (draft: Draft) => T) => drafts.map(pick);
 	const rows = await tx.query<OrderRow>(
-		`INSERT INTO orders (status, order_id, user_id, client_order_id, symbol, side, order_type, time_in_force, quantity,
-			price, fee_asset, metadata, correlation_id)
-		SELECT 'pending', * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-			$8::numeric[], $9::numeric[], $10::text[], $11::jsonb[], $12::text[])
+		`INSERT INTO orders (status, expires_at, ${DRAFTED})
+		SELECT 'pending', coalesce(expires_at, CASE time_in_force WHEN 'day' THEN ${END_OF_DAY} END), ${DRAFTED}
+		FROM unnest($1::timestamptz[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+			$9::numeric[], $10::numeric[], $11::numeric[], $12::numeric[], $13::numeric[], $14::numeric[], $15::numeric[],
+			$16::boolean[], $17::boolean[], $18::numeric[], $19::text[], $20::uuid[], $21::text[], $22::jsonb[],
+			$23::text[]) AS draft (expires_at, ${DRAFTED})
 		ON CONFLICT (user_id, client_order_id) DO NOTHING RETURNING *`,
 		[
+			column((draft) => draft.terms.expires_at),
 			column((draft) => draft.orderId),
 			column((draft) => draft.userId),
 			column((draft) => draft.terms.client_order_id),
@@ -75,8 +105,18 @@ export async function insertOrders(tx: Tx, drafts: readonly Draft[]): Promise<Or
 			column((draft) => draft.terms.side),
 			column((draft) => draft.terms.order_type),
 			column((draft) => draft.terms.time_in_force),
+			column((draft) => draft.quantity),
 			column((draft) => draft.terms.quantity),
+			column((draft) => draft.terms.notional),
 			column((draft) => draft.terms.price),
+			column((draft) => draft.terms.stop_price),
+			column((draft) => draft.terms.trail_amount),
+			column((draft) => draft.terms.trail_percent),
+			column((draft) => draft.terms.post_only),
+			column((draft) => draft.terms.reduce_only),
+			column((draft) => draft.terms.display_quantity),
+			column((draft) => draft.terms.self_trade_prevention),
+			column((draft) => draft.replaces),
 			column((draft) => draft.feeAsset),
 			column((draft) => JSON.stringify(draft.terms.metadata)),
 			column((draft) => draft.origin.correlation_id),
@@ -96,30 +136,6 @@ export async function readByClientIds(
 		[keys.map((key) => key.userId), keys.map((key) => key.clientOrderId)],
 	);
 	return rows.map(recordOf);
-}
-
-/** Counts newly opened orders per user, users in the order of their ids; gives the new counts. */
-export async function countOpened(tx: Tx, opened: ReadonlyMap<string, number>): Promise<Map<string, number>> {
-	if (opened.size === 0) return new Map();
-	const users = [...opened.keys()].toSorted();
-	const rows = await tx.query<{ user_id: string; count: number }>(
-		`INSERT INTO open_orders (user_id, count) SELECT * FROM unnest($1::uuid[], $2::integer[])
-		ON CONFLICT (user_id) DO UPDATE SET count = open_orders.count + excluded.count RETURNING user_id, count`,
-		[users, users.map((user) => opened.get(user) as number)],
-	);
-	return new Map(rows.map((row) => [row.user_id, row.count]));
-}
-
-/** Counts closed orders per user, in the same order: two transactions that share users never wait for each other. */
-export async function countClosed(tx: Tx, closed: ReadonlyMap<string, number>): Promise<void> {
-	if (closed.size === 0) return;
-	await tx.query(
-		`WITH locked AS (SELECT user_id FROM open_orders WHERE user_id = ANY($1::uuid[]) ORDER BY user_id FOR NO KEY UPDATE)
-		UPDATE open_orders o SET count = o.count - c.closed
-		FROM unnest($1::uuid[], $2::integer[]) AS c (user_id, closed) JOIN locked USING (user_id)
-		WHERE o.user_id = c.user_id`,
-		[[...closed.keys()], [...closed.values()]],
-	);
 }
 
 /** Locks, in the order of their ids, the orders that have not come to the report given with them; gives the time. */
@@ -143,13 +159,14 @@ export async function updateOrders(tx: Tx, orders: readonly OrderRecord[]): Prom
 	if (orders.length === 0) return;
 	const column = <T>(pick: (order: OrderRecord) => T) => orders.map(pick);
 	await tx.query(
-		`UPDATE orders o SET status = n.status, reject_code = n.reject_code, filled_quantity = n.filled_quantity,
+		`UPDATE orders o SET status = n.status, reject_code = n.reject_code, replaced_by = n.replaced_by,
+			quantity = n.quantity, filled_quantity = n.filled_quantity,
 			filled_notional = n.filled_notional, average_price = n.average_price, fee = n.fee, version = n.version,
 			event_seq = n.event_seq, report_seq = n.report_seq, updated_at = n.updated_at, closed_at = n.closed_at
 		FROM unnest($1::uuid[], $2::text[], $3::text[], $4::numeric[], $5::numeric[], $6::numeric[], $7::numeric[],
-			$8::integer[], $9::integer[], $10::integer[], $11::timestamptz[], $12::timestamptz[])
+			$8::integer[], $9::integer[], $10::integer[], $11::timestamptz[], $12::timestamptz[], $13::uuid[], $14::numeric[])
 			AS n (order_id, status, reject_code, filled_quantity, filled_notional, average_price, fee, version, event_seq,
-			report_seq, updated_at, closed_at)
+			report_seq, updated_at, closed_at, replaced_by, quantity)
 		WHERE o.order_id = n.order_id`,
 		[
 			column((order) => order.order_id),
@@ -164,6 +181,8 @@ export async function updateOrders(tx: Tx, orders: readonly OrderRecord[]): Prom
 			column((order) => order.report_seq),
 			column((order) => order.updated_at),
 			column((order) => order.closed_at),
+			column((order) => order.replaced_by),
+			column((order) => order.quantity),
 		],
 	);
 }
@@ -219,8 +238,18 @@ export async function selectOpenOrders(
 	return rows.map(recordOf);
 }
 
+/** Orders whose time is over by the database's clock, those that ended first before others. */
+export async function selectOverdue(db: Db, limit: number): Promise<OrderRecord[]> {
+	const rows = await db.query<OrderRow>(
+		`SELECT * FROM orders WHERE status IN ('held', 'open', 'partially_filled') AND expires_at <= clock_timestamp()
+		ORDER BY expires_at LIMIT $1`,
+		[limit],
+	);
+	return rows.map(recordOf);
+}
+
 /** An order that nobody drives any more; `timedOut` when it is to be expired. */
-export interface StalePending {
+interface StalePending {
 	readonly order: OrderRecord;
 	readonly timedOut: boolean;
 }
@@ -239,16 +268,4 @@ export async function selectStalePending(
 		[ageS, timeoutS, limit],
 	);
 	return rows.map((row) => ({ order: recordOf(row), timedOut: row.timed_out }));
-}
-
-/** How many orders a user has open. */
-export async function openOrdersOf(db: Db, userId: string): Promise<number> {
-	const [row] = await db.query<{ count: number }>("SELECT count FROM open_orders WHERE user_id = $1", [userId]);
-	return row?.count ?? 0;
-}
-
-/** How many orders all users have open. */
-export async function openOrdersOfAll(db: Db): Promise<number> {
-	const [row] = await db.query<{ count: string }>("SELECT coalesce(sum(count), 0) AS count FROM open_orders");
-	return Number(row?.count ?? 0);
 }

@@ -2,8 +2,9 @@ import { type Batcher, batcher } from "../../lib/batch.ts";
 import type { Database } from "../../mixins/database.mixin.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
 import { type OrderRecord, shown } from "./domain/order.ts";
+import { countOpened } from "./open-orders.store.ts";
 import { applyChanges, type Change, toldOf } from "./orders.changes.ts";
-import { countOpened, type Draft, insertOrders, readByClientIds } from "./orders.store.ts";
+import { type Draft, insertOrders, readByClientIds } from "./orders.store.ts";
 
 const MAX_BATCH = 256;
 const MAX_QUEUE = 10_000;

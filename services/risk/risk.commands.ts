@@ -10,6 +10,7 @@ import type { Outbox } from "../../mixins/outbox.mixin.ts";
 import type { Settings } from "../../mixins/settings.mixin.ts";
 import { decide, limitsInForce } from "./domain/decide.ts";
 import { denialBy, scopesOf } from "./domain/trading-state.ts";
+import { needsMark, worthOf } from "./domain/worth.ts";
 import { DEFAULT_SCOPE, keepDecisions, limitRowOf, readLimits, readMarks, saveLimits, shown } from "./risk.store.ts";
 import { readModes } from "./trading-state.store.ts";
 
@@ -25,22 +26,22 @@ export function openChecks(risk: Database & Settings): Batcher<RiskCheck, RiskDe
 async function decideTogether(risk: Database & Settings, checks: readonly RiskCheck[]): Promise<RiskDecision[]> {
 	const fallback = { maxOpenOrders: await risk.setting("trading.max_orders_per_user"), maxOrderNotional: null };
 	const users = new Set(checks.map(({ order }) => order.user_id));
-	const unpriced = new Set(checks.filter(({ order }) => order.price === null).map(({ order }) => order.symbol));
+	const marked = new Set(checks.filter(({ order }) => needsMark(order)).map(({ order }) => order.symbol));
 	const scopes = new Set(checks.flatMap(({ order }) => scopesOf(order)));
 
 	return risk.db.transaction(async (tx) => {
 		const [limits, marks, modes] = await Promise.all([
 			readLimits(tx, [DEFAULT_SCOPE, ...users]),
-			readMarks(tx, [...unpriced]),
+			readMarks(tx, [...marked]),
 			// Never from a cache: whatever is checked after the commit of a halt must meet it.
 			readModes(tx, [...scopes]),
 		]);
 		const decided = checks.map(({ order, open_orders: openOrders, rehearsal = false }) => {
-			const { order_id: orderId, user_id: userId, side, quantity } = order;
+			const { order_id: orderId, user_id: userId, side } = order;
 			const modesOfOrder = scopesOf(order).map((scope) => modes.get(scope) ?? "active");
 			const inForce = limitsInForce(limitRowOf(limits.get(userId)), limitRowOf(limits.get(DEFAULT_SCOPE)), fallback);
-			const price = order.price ?? marks.get(order.symbol) ?? null;
-			const decision = denialBy(modesOfOrder, side) ?? decide({ quantity, price, openOrders }, inForce);
+			const worth = worthOf(order, marks.get(order.symbol) ?? null);
+			const decision = denialBy(modesOfOrder, side) ?? decide({ ...worth, openOrders }, inForce);
 			return { orderId, userId, rehearsal, decision };
 		});
 		const real = decided.filter((item) => !item.rehearsal);

@@ -2,17 +2,43 @@ import type { Tx } from "../../lib/db.ts";
 import { fromUnits, toUnits } from "../../lib/kernel/decimal.ts";
 import { saveAccounts } from "./account.store.ts";
 import type { ExecutedTrade, Execution } from "./domain/execute.ts";
-import { ASSET_SCALE, fromLots, fromTicks, type Market } from "./domain/market.ts";
-import type { ExecutionOrder, ExecutionStatus, RejectReason, Side } from "./domain/order.ts";
+import { ASSET_SCALE, fromLots, fromTicks, type Market, toTicks } from "./domain/market.ts";
+import {
+	type ExecutionOrder,
+	type ExecutionStatus,
+	newOrder,
+	type OrderTerms,
+	type OrderType,
+	type RejectReason,
+	type SelfTradePrevention,
+	type Side,
+	type TimeInForce,
+} from "./domain/order.ts";
+import { followPrice } from "./domain/stops.ts";
 
 interface OrderRow {
 	order_id: string;
 	user_id: string;
 	side: Side;
+	order_type: OrderType;
+	time_in_force: TimeInForce;
 	price_ticks: string | null;
-	rests: boolean;
+	notional: string | null;
+	stop_ticks: string | null;
+	trail_ticks: string | null;
+	trail_bps: number | null;
+	extreme_ticks: string | null;
+	since_trade_seq: string;
+	post_only: boolean;
+	reduce_only: boolean;
+	display_lots: string | null;
+	self_trade_prevention: SelfTradePrevention;
+	expires_at: Date | null;
+	replaces: string | null;
+	replaced_by: string | null;
 	quantity_lots: string;
 	filled_lots: string;
+	visible_lots: string;
 	filled_notional: string;
 	fee: string;
 	hold: string;
@@ -23,40 +49,85 @@ interface OrderRow {
 }
 
 function orderOf(row: OrderRow): ExecutionOrder {
-	return {
+	const terms: OrderTerms = {
 		orderId: row.order_id,
 		userId: row.user_id,
 		side: row.side,
-		priceTicks: row.price_ticks === null ? null : Number(row.price_ticks),
-		rests: row.rests,
-		quantityLots: Number(row.quantity_lots),
+		orderType: row.order_type,
+		timeInForce: row.time_in_force,
+		priceTicks: numberOf(row.price_ticks),
+		notional: row.notional === null ? null : toUnits(row.notional, ASSET_SCALE),
+		trailTicks: numberOf(row.trail_ticks),
+		trailBps: row.trail_bps,
+		postOnly: row.post_only,
+		reduceOnly: row.reduce_only,
+		displayLots: numberOf(row.display_lots),
+		selfTradePrevention: row.self_trade_prevention,
+		expiresAtMs: row.expires_at && row.expires_at.getTime(),
+		replaces: row.replaces,
+	};
+	return Object.assign(newOrder(terms, Number(row.quantity_lots), numberOf(row.stop_ticks)), {
+		extremeTicks: numberOf(row.extreme_ticks),
+		sinceTradeSeq: Number(row.since_trade_seq),
 		filledLots: Number(row.filled_lots),
+		visibleLots: Number(row.visible_lots),
 		filledNotional: toUnits(row.filled_notional, ASSET_SCALE),
 		fee: toUnits(row.fee, ASSET_SCALE),
 		hold: toUnits(row.hold, ASSET_SCALE),
 		status: row.status,
 		rejectReason: row.reject_code,
+		replacedBy: row.replaced_by,
 		reportSeq: row.report_seq,
 		arrivalSeq: Number(row.arrival_seq),
-	};
+	});
+}
+
+function numberOf(text: string | null): number | null {
+	return text === null ? null : Number(text);
 }
 
 /** How many orders a rebuild reads at a time. */
 const LOAD_PAGE = 10_000;
 
-/** Gives the orders that rest in a book to `add`, oldest first. */
-export async function loadWorkingOrders(tx: Tx, symbol: string, add: (order: ExecutionOrder) => void): Promise<void> {
+/** Gives the orders that rest in a book or wait for a price to `add`, oldest first. */
+export async function loadWorkingOrders(tx: Tx, market: Market, add: (order: ExecutionOrder) => void): Promise<void> {
+	const extremes = await loadExtremes(tx, market);
 	for (let after = 0; ; ) {
 		const rows = await tx.query<OrderRow>(
-			`SELECT * FROM orders WHERE symbol = $1 AND status IN ('open', 'partially_filled') AND arrival_seq > $2
+			`SELECT * FROM orders WHERE symbol = $1 AND status IN ('held', 'open', 'partially_filled') AND arrival_seq > $2
 			ORDER BY arrival_seq LIMIT ${LOAD_PAGE}`,
-			[symbol, after],
+			[market.symbol, after],
 		);
-		for (const row of rows) add(orderOf(row));
+		for (const row of rows) {
+			const order = orderOf(row);
+			const since = extremes.get(order.orderId);
+			if (since) followPrice(order, since[order.side]);
+			add(order);
+		}
 		const last = rows.at(-1);
 		if (rows.length < LOAD_PAGE || !last) return;
 		after = Number(last.arrival_seq);
 	}
+}
+
+/**
+ * The lowest price, which a trailing stop to buy follows, and the highest since each one's `since_trade_seq`. The
+ * trades since the oldest of these are read once for all.
+ */
+async function loadExtremes(tx: Tx, market: Market): Promise<Map<string, Readonly<Record<Side, number>>>> {
+	const rows = await tx.query<{ order_id: string; low: string; high: string }>(
+		`WITH extremes AS (
+			SELECT trade_seq, min(price) OVER onwards AS low, max(price) OVER onwards AS high
+			FROM trades WHERE symbol = $1 AND trade_seq > (
+				SELECT min(since_trade_seq) FROM orders
+				WHERE symbol = $1 AND status = 'held' AND order_type = 'trailing_stop')
+			WINDOW onwards AS (ORDER BY trade_seq DESC)
+		)
+		SELECT order_id, low, high FROM orders JOIN extremes ON trade_seq = since_trade_seq + 1
+		WHERE symbol = $1 AND status = 'held' AND order_type = 'trailing_stop'`,
+		[market.symbol],
+	);
+	return new Map(rows.map((row) => [row.order_id, { buy: toTicks(market, row.low), sell: toTicks(market, row.high) }]));
 }
 
 /** A rehearsal looks at this many resting orders. */
@@ -72,14 +143,23 @@ export async function loadBestOrders(tx: Tx, symbol: string, side: Side): Promis
 	return rows.map(orderOf);
 }
 
-/** The last numbers that a market has given to a trade and to an order. */
-export async function loadCounters(tx: Tx, symbol: string): Promise<{ tradeSeq: number; arrivalSeq: number }> {
-	const [row] = await tx.query<{ trade_seq: string | null; arrival_seq: string | null }>(
-		`SELECT (SELECT max(trade_seq) FROM trades WHERE symbol = $1) AS trade_seq,
-			(SELECT max(arrival_seq) FROM orders WHERE symbol = $1) AS arrival_seq`,
-		[symbol],
+/** The last numbers that a market has given to a trade and to an order, and the price of that trade. */
+export async function loadCounters(
+	tx: Tx,
+	market: Market,
+): Promise<{ tradeSeq: number; arrivalSeq: number; lastTicks: number | null }> {
+	const [row] = await tx.query<{ trade_seq: string; price: string | null; arrival_seq: string | null }>(
+		`SELECT coalesce(trade_seq, 0) AS trade_seq, price,
+			(SELECT max(arrival_seq) FROM orders WHERE symbol = $1) AS arrival_seq
+		FROM (SELECT) one LEFT JOIN (
+			SELECT trade_seq, price FROM trades WHERE symbol = $1 ORDER BY trade_seq DESC LIMIT 1) last ON true`,
+		[market.symbol],
 	);
-	return { tradeSeq: Number(row?.trade_seq ?? 0), arrivalSeq: Number(row?.arrival_seq ?? 0) };
+	return {
+		tradeSeq: Number(row?.trade_seq ?? 0),
+		arrivalSeq: Number(row?.arrival_seq ?? 0),
+		lastTicks: row?.price ? toTicks(market, row.price) : null,
+	};
 }
 
 /** Those of `orderIds` that have arrived before. */
@@ -102,32 +182,57 @@ export async function saveExecution(tx: Tx, execution: Execution, now: Date): Pr
 async function saveOrders(tx: Tx, symbol: string, orders: readonly ExecutionOrder[], now: Date): Promise<void> {
 	if (orders.length === 0) return;
 	const money = (units: bigint) => fromUnits(units, ASSET_SCALE);
+	const column = <T>(pick: (order: ExecutionOrder) => T) => orders.map(pick);
 	await tx.query(
-		`INSERT INTO orders (symbol, created_at, updated_at, order_id, user_id, side, price_ticks, rests, quantity_lots,
-			filled_lots, filled_notional, fee, hold, status, reject_code, report_seq, arrival_seq)
-		SELECT $1, $2::timestamptz, $2::timestamptz, * FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::bigint[],
-			$7::boolean[], $8::bigint[], $9::bigint[], $10::numeric[], $11::numeric[], $12::numeric[], $13::text[],
-			$14::text[], $15::integer[], $16::bigint[])
-		ON CONFLICT (order_id) DO UPDATE SET filled_lots = excluded.filled_lots,
-			filled_notional = excluded.filled_notional, fee = excluded.fee, hold = excluded.hold, status = excluded.status,
-			report_seq = excluded.report_seq, updated_at = excluded.updated_at`,
+		`INSERT INTO orders (symbol, created_at, updated_at, order_id, user_id, side, order_type, time_in_force,
+			price_ticks, notional, stop_ticks, trail_ticks, trail_bps, extreme_ticks, since_trade_seq, post_only,
+			reduce_only, display_lots,
+			self_trade_prevention, expires_at, replaces, replaced_by, quantity_lots, filled_lots, visible_lots,
+			filled_notional, fee, hold, status, reject_code, report_seq, arrival_seq)
+		SELECT $1, $2::timestamptz, $2::timestamptz, * FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::text[],
+			$7::text[], $8::bigint[], $9::numeric[], $10::bigint[], $11::bigint[], $12::integer[], $13::bigint[],
+			$14::bigint[], $15::boolean[], $16::boolean[], $17::bigint[], $18::text[], $19::timestamptz[], $20::uuid[],
+			$21::uuid[], $22::bigint[], $23::bigint[], $24::bigint[], $25::numeric[], $26::numeric[], $27::numeric[],
+			$28::text[], $29::text[], $30::integer[], $31::bigint[])
+		ON CONFLICT (order_id) DO UPDATE SET extreme_ticks = excluded.extreme_ticks,
+			since_trade_seq = excluded.since_trade_seq, replaced_by = excluded.replaced_by,
+			quantity_lots = excluded.quantity_lots, filled_lots = excluded.filled_lots,
+			visible_lots = excluded.visible_lots, filled_notional = excluded.filled_notional, fee = excluded.fee,
+			hold = excluded.hold, status = excluded.status, reject_code = excluded.reject_code,
+			report_seq = excluded.report_seq, arrival_seq = excluded.arrival_seq,
+			updated_at = excluded.updated_at`,
 		[
 			symbol,
 			now,
-			orders.map((order) => order.orderId),
-			orders.map((order) => order.userId),
-			orders.map((order) => order.side),
-			orders.map((order) => order.priceTicks),
-			orders.map((order) => order.rests),
-			orders.map((order) => order.quantityLots),
-			orders.map((order) => order.filledLots),
-			orders.map((order) => money(order.filledNotional)),
-			orders.map((order) => money(order.fee)),
-			orders.map((order) => money(order.hold)),
-			orders.map((order) => order.status),
-			orders.map((order) => order.rejectReason),
-			orders.map((order) => order.reportSeq),
-			orders.map((order) => order.arrivalSeq),
+			column((order) => order.orderId),
+			column((order) => order.userId),
+			column((order) => order.side),
+			column((order) => order.orderType),
+			column((order) => order.timeInForce),
+			column((order) => order.priceTicks),
+			column((order) => (order.notional === null ? null : money(order.notional))),
+			column((order) => order.stopTicks),
+			column((order) => order.trailTicks),
+			column((order) => order.trailBps),
+			column((order) => order.extremeTicks),
+			column((order) => order.sinceTradeSeq),
+			column((order) => order.postOnly),
+			column((order) => order.reduceOnly),
+			column((order) => order.displayLots),
+			column((order) => order.selfTradePrevention),
+			column((order) => order.expiresAtMs && new Date(order.expiresAtMs).toISOString()),
+			column((order) => order.replaces),
+			column((order) => order.replacedBy),
+			column((order) => order.quantityLots),
+			column((order) => order.filledLots),
+			column((order) => order.visibleLots),
+			column((order) => money(order.filledNotional)),
+			column((order) => money(order.fee)),
+			column((order) => money(order.hold)),
+			column((order) => order.status),
+			column((order) => order.rejectReason),
+			column((order) => order.reportSeq),
+			column((order) => order.arrivalSeq),
 		],
 	);
 }

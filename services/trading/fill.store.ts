@@ -13,7 +13,9 @@ interface ReportRow {
 	symbol: string;
 	status: ExecutionReport["status"];
 	reject_code: RejectCode | null;
+	replaced_by: string | null;
 	report_seq: number;
+	quantity: string;
 	filled: string;
 	filled_notional: string;
 	fee: string;
@@ -29,7 +31,7 @@ export async function readReport(db: Db, orderId: string, afterSeq: number): Pro
 	return db.transaction(async (tx) => {
 		await tx.query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
 		const [row] = await tx.query<ReportRow>(
-			`SELECT o.*, o.filled_lots * m.lot_size AS filled, m.quote_asset
+			`SELECT o.*, quantity_lots * m.lot_size AS quantity, filled_lots * m.lot_size AS filled, m.quote_asset
 			FROM orders o JOIN markets m USING (symbol) WHERE order_id = $1`,
 			[orderId],
 		);
@@ -49,6 +51,8 @@ export async function readReport(db: Db, orderId: string, afterSeq: number): Pro
 			report_seq: row.report_seq,
 			status: row.status,
 			reject_code: row.reject_code,
+			replaced_by: row.replaced_by,
+			quantity: normalize(row.quantity),
 			filled_quantity: normalize(row.filled),
 			filled_notional: normalize(row.filled_notional),
 			fee: normalize(row.fee),
@@ -88,8 +92,8 @@ function fillOf({ quote_asset, created_at, ...row }: FillRow): Fill {
 interface FillFilter {
 	readonly userId: string;
 	readonly orderId: string | null;
-	/** Trade ids grow with time. */
-	readonly before: string | null;
+	/** A trade's id, which grows with time, and a side of it: a user may have traded with himself. */
+	readonly before: readonly [tradeId: string, liquidity: string] | null;
 	readonly limit: number;
 }
 
@@ -97,9 +101,10 @@ interface FillFilter {
 export async function selectFills(db: Db, filter: FillFilter): Promise<Fill[]> {
 	const rows = await db.query<FillRow>(
 		`SELECT f.*, m.quote_asset FROM fills f JOIN markets m USING (symbol)
-		WHERE user_id = $1 AND ($2::uuid IS NULL OR order_id = $2) AND ($3::uuid IS NULL OR trade_id < $3)
-		ORDER BY trade_id DESC LIMIT $4`,
-		[filter.userId, filter.orderId, filter.before, filter.limit],
+		WHERE user_id = $1 AND ($2::uuid IS NULL OR order_id = $2)
+			AND ($3::uuid IS NULL OR (trade_id, liquidity) < ($3, $4))
+		ORDER BY trade_id DESC, liquidity DESC LIMIT $5`,
+		[filter.userId, filter.orderId, filter.before?.[0] ?? null, filter.before?.[1] ?? null, filter.limit],
 	);
 	return rows.map(fillOf);
 }

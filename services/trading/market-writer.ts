@@ -1,32 +1,20 @@
 import { v7 as newId } from "uuid";
-import type { ExecutionReport, SubmitOrder } from "../../contracts/trading.ts";
 import { batcher } from "../../lib/batch.ts";
-import type { Origin } from "../../lib/caller.ts";
 import type { Db, Tx } from "../../lib/db.ts";
 import type { Staged } from "../../lib/event-bus/outbox.ts";
 import { refuse } from "../../lib/refuse.ts";
 import { lockAccounts } from "./account.store.ts";
 import { type Accounts, assertSolvent, feeAccountOf } from "./domain/accounts.ts";
-import { addOrder, type Book, emptyBook, findOrder, ownersInReach } from "./domain/book.ts";
-import { close, closeUnknown, type Execution, submit } from "./domain/execute.ts";
-import { type Market, toLots, toTicks } from "./domain/market.ts";
-import type { ExecutionOrder } from "./domain/order.ts";
+import { addOrder, addStop, type Book, emptyBook } from "./domain/book.ts";
+import type { Execution } from "./domain/execute.ts";
+import type { Market } from "./domain/market.ts";
+import { positionsAfter } from "./domain/positions.ts";
+import { ownersInReach } from "./domain/reach.ts";
 import { knownOrders, loadCounters, loadWorkingOrders, saveExecution } from "./execution.store.ts";
-import { fence, takeLease } from "./market.store.ts";
-import { executionReported, reportOf, tradeExecuted } from "./trading.events.ts";
-
-/** What is asked of a market: execute a new order, or end one. */
-export interface MarketCommand {
-	readonly kind: "submit" | "canceled" | "expired";
-	readonly order: SubmitOrder;
-	readonly origin: Origin;
-}
-
-/** What came of a command: a report, `known` for an order that had arrived or ended before, or whom to ask instead. */
-export type Executed =
-	| { readonly at: "here"; readonly report: ExecutionReport }
-	| { readonly at: "known" }
-	| { readonly at: "elsewhere"; readonly node: string };
+import { fence, renewLeases, takeLease } from "./market.store.ts";
+import { type Executed, executeAll, type MarketCommand } from "./market-batch.ts";
+import { readPositions, savePositions } from "./position.store.ts";
+import { executionOrderOf } from "./submission.ts";
 
 /** The one writer of a market on this node. */
 export interface MarketWriter {
@@ -42,6 +30,8 @@ interface WriterOptions {
 	readonly db: Db;
 	readonly node: string;
 	readonly instance: string;
+	/** The price band in force; null for none. */
+	bandBps(): Promise<number | null>;
 	stage(tx: Tx, events: readonly Staged[]): Promise<void>;
 }
 
@@ -51,6 +41,7 @@ interface Owned {
 	readonly book: Book;
 	tradeSeq: number;
 	arrivalSeq: number;
+	lastTicks: number | null;
 	clean: boolean;
 }
 
@@ -88,32 +79,43 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 			const lease = await takeLease(tx, market.symbol, options.node, options.instance);
 			if (!lease.mine) return { elsewhere: lease.ownerNode };
 			const book = emptyBook();
-			await loadWorkingOrders(tx, market.symbol, (order) => addOrder(book, order));
-			return { epoch: lease.epoch, book, ...(await loadCounters(tx, market.symbol)), clean: true };
+			await loadWorkingOrders(tx, market, (order) => (order.status === "held" ? addStop : addOrder)(book, order));
+			const counters = await loadCounters(tx, market);
+			// However long the reading took, the owner then has a whole lease.
+			await renewLeases(tx, options.instance, [market.symbol]);
+			return { epoch: lease.epoch, book, ...counters, clean: true };
 		});
 	}
 
 	/** A run that the database rolled back has changed the book, so the next one must not build on it. */
 	async function commit(state: Owned, commands: readonly MarketCommand[]): Promise<Executed[]> {
+		const bandBps = await options.bandBps();
 		const results = await db.transaction(async (tx) => {
 			if (!state.clean) throw STALE_BOOK;
 			const orders = commands.map((command) => executionOrderOf(market, command.order));
-			const [now, known, accounts] = await Promise.all([
+			const owners = ownersInReach(market, state.book, orders);
+			const [now, known, positions, accounts] = await Promise.all([
 				fence(tx, market.symbol, state.epoch),
 				knownOrders(
 					tx,
 					orders.map((order) => order.orderId),
 				),
-				lockAccounts(tx, ownersOf(state.book, orders, market), [market.baseAsset, market.quoteAsset]),
+				readPositions(tx, market.symbol, owners),
+				lockAccounts(tx, [...owners, feeAccountOf(market.symbol)], [market.baseAsset, market.quoteAsset]),
 			]);
 			if (!now) throw STALE_BOOK;
 			state.clean = false;
-			const execution = executionOf(market, state, accounts);
+			const execution = executionOf(market, state, accounts, { nowMs: now.getTime(), bandBps });
 			const { executed, events } = executeAll(execution, commands, orders, known, now);
 			assertSolvent(accounts);
-			await Promise.all([saveExecution(tx, execution, now), options.stage(tx, events)]);
+			await Promise.all([
+				saveExecution(tx, execution, now),
+				savePositions(tx, market.symbol, positionsAfter(market, positions, execution.trades), now),
+				options.stage(tx, events),
+			]);
 			state.tradeSeq = execution.tradeSeq;
 			state.arrivalSeq = execution.arrivalSeq;
+			state.lastTicks = execution.lastTicks;
 			return executed;
 		});
 		state.clean = true;
@@ -132,77 +134,24 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 	};
 }
 
-/** The order as the engine sees it; throws on a price or quantity off the grid, which the edge has refused before. */
-export function executionOrderOf(market: Market, order: SubmitOrder): ExecutionOrder {
+function executionOf(
+	market: Market,
+	state: Owned,
+	accounts: Accounts,
+	conditions: Pick<Execution, "nowMs" | "bandBps">,
+): Execution {
+	const { book, tradeSeq, arrivalSeq, lastTicks } = state;
 	return {
-		orderId: order.order_id,
-		userId: order.user_id,
-		side: order.side,
-		priceTicks: order.price === null ? null : toTicks(market, order.price),
-		rests: order.order_type === "limit" && order.time_in_force === "gtc",
-		quantityLots: toLots(market, order.quantity),
-		filledLots: 0,
-		filledNotional: 0n,
-		fee: 0n,
-		hold: 0n,
-		status: "open",
-		rejectReason: null,
-		reportSeq: 0,
-		arrivalSeq: 0,
+		market,
+		book,
+		accounts,
+		newId,
+		...conditions,
+		lastTicks,
+		tradeSeq,
+		arrivalSeq,
+		trades: [],
+		reports: [],
+		changed: new Map(),
 	};
-}
-
-/** Everyone whose money this batch can move: the orders' users, the makers within their reach, and the fee account. */
-function ownersOf(book: Book, orders: readonly ExecutionOrder[], market: Market): Set<string> {
-	const owners = new Set(orders.map((order) => order.userId)).add(feeAccountOf(market.symbol));
-	for (const side of ["buy", "sell"] as const) {
-		const incoming = orders.filter((order) => order.side !== side);
-		// Orders of this side may be canceled before, so that those behind them come within reach.
-		const lots = orders.reduce((sum, order) => sum + order.quantityLots, 0);
-		for (const owner of ownersInReach(book, side, incoming, lots)) owners.add(owner);
-	}
-	return owners;
-}
-
-function executionOf(market: Market, state: Owned, accounts: Accounts): Execution {
-	const { book, tradeSeq, arrivalSeq } = state;
-	return { market, book, accounts, newId, tradeSeq, arrivalSeq, trades: [], reports: [], changed: new Map() };
-}
-
-function executeAll(
-	execution: Execution,
-	commands: readonly MarketCommand[],
-	orders: readonly ExecutionOrder[],
-	known: Set<string>,
-	now: Date,
-): { executed: Executed[]; events: Staged[] } {
-	const { market } = execution;
-	const events: Staged[] = [];
-	const executed = commands.map((command, i): Executed => {
-		const order = orders[i] as ExecutionOrder;
-		const [reportsBefore, tradesBefore] = [execution.reports.length, execution.trades.length];
-		if (!executeOne(execution, command, order, known)) return { at: "known" };
-		known.add(order.orderId);
-		const reports = execution.reports.slice(reportsBefore).map((report) => reportOf(market, report, now));
-		events.push(...reports.map((report) => executionReported(report, command.origin)));
-		for (const trade of execution.trades.slice(tradesBefore))
-			events.push(tradeExecuted(market, trade, now, command.origin));
-		return { at: "here", report: reports.at(-1) as ExecutionReport };
-	});
-	return { executed, events };
-}
-
-/** Whether the command had something to do; the last report it made is then that of its own order. */
-function executeOne(
-	execution: Execution,
-	command: MarketCommand,
-	order: ExecutionOrder,
-	known: ReadonlySet<string>,
-): boolean {
-	if (command.kind !== "submit" && findOrder(execution.book, order.orderId))
-		close(execution, order.orderId, command.kind);
-	else if (known.has(order.orderId)) return false;
-	else if (command.kind === "submit") submit(execution, order);
-	else closeUnknown(execution, order, command.kind);
-	return true;
 }

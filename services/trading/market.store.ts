@@ -71,7 +71,14 @@ export async function fence(tx: Tx, symbol: string, epoch: string): Promise<Date
 	return row?.now ?? null;
 }
 
-/** Renews idle leases in one statement; gives the symbols that are still this process's. */
+/** The database's time. */
+export async function readNow(tx: Tx): Promise<Date> {
+	const [row] = await tx.query<{ now: Date }>("SELECT now()");
+	if (!row) throw new Error("the database tells no time");
+	return row.now;
+}
+
+/** Renews leases in one statement; gives the symbols that are still this process's. */
 export async function renewLeases(tx: Tx, instance: string, symbols: readonly string[]): Promise<string[]> {
 	const rows = await tx.query<{ symbol: string }>(
 		`UPDATE markets SET lease_until = clock_timestamp() + ${LEASE}
@@ -93,7 +100,7 @@ export async function readDepth(db: Db, market: Market, depth = DEFAULT_DEPTH): 
 	const rows = await db.query<{ side: Side; price_ticks: string; lots: string; sequence: string }>(
 		`WITH market AS (SELECT book_seq FROM markets WHERE symbol = $1),
 		levels AS (
-			SELECT side, price_ticks, sum(quantity_lots - filled_lots) AS lots,
+			SELECT side, price_ticks, sum(visible_lots) AS lots,
 				row_number() OVER (PARTITION BY side ORDER BY price_ticks * CASE side WHEN 'buy' THEN -1 ELSE 1 END) AS place
 			FROM orders WHERE symbol = $1 AND status IN ('open', 'partially_filled') GROUP BY side, price_ticks
 		)

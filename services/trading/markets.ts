@@ -26,11 +26,12 @@ export interface Markets {
 interface MarketsOptions {
 	readonly db: Db;
 	readonly broker: ServiceBroker;
+	bandBps(): Promise<number | null>;
 	stage(tx: Tx, events: readonly Staged[]): Promise<void>;
 }
 
 /** The markets of a node; a timer keeps the leases of those that it owns. */
-export function openMarkets({ db, broker, stage }: MarketsOptions): Markets {
+export function openMarkets({ db, broker, bandBps, stage }: MarketsOptions): Markets {
 	const open = new Map<string, Promise<OpenMarket>>();
 	const ready = new Map<string, OpenMarket>();
 	const { nodeID: node, instanceID: instance } = broker;
@@ -38,7 +39,7 @@ export function openMarkets({ db, broker, stage }: MarketsOptions): Markets {
 	async function load(symbol: string): Promise<OpenMarket> {
 		const kept = await db.transaction((tx) => loadMarket(tx, symbol));
 		const market = kept ?? (await adopt(symbol));
-		const opened = { market, writer: marketWriter({ market, db, node, instance, stage }) };
+		const opened = { market, writer: marketWriter({ market, db, node, instance, bandBps, stage }) };
 		ready.set(symbol, opened);
 		return opened;
 	}

@@ -14,7 +14,7 @@ import { lockAccounts, saveAccounts } from "./account.store.ts";
 import { accountOf, availableOn, EXTERNAL, type Posting, post } from "./domain/accounts.ts";
 import { ASSET_SCALE } from "./domain/market.ts";
 import { readReport } from "./fill.store.ts";
-import type { MarketCommand } from "./market-writer.ts";
+import type { MarketCommand } from "./market-batch.ts";
 import type { Markets } from "./markets.ts";
 import { insertTransfer, readTransfer } from "./transfer.store.ts";
 
@@ -49,6 +49,7 @@ async function execute(
 	const { writer } = await trading.markets.get(order.symbol);
 	const executed = await writer.execute({ kind, order, origin: originOf(ctx) });
 	if (executed.at === "here") return executed.report;
+	if (executed.at === "halted") throw refuse("MARKET_NOT_OPEN", `Market ${order.symbol} is halted`);
 	if (executed.at === "elsewhere") {
 		if (ctx.meta.forwarded) throw refuse("SERVICE_UNAVAILABLE", `Market ${order.symbol} is changing hands`);
 		return forward(executed.node);

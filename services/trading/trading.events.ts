@@ -16,6 +16,8 @@ export function reportOf(market: Market, { order, trades }: Report, now: Date): 
 		report_seq: order.reportSeq,
 		status: order.status,
 		reject_code: order.rejectReason,
+		replaced_by: order.replacedBy,
+		quantity: fromLots(market, order.quantityLots),
 		filled_quantity: fromLots(market, order.filledLots),
 		filled_notional: fromUnits(order.filledNotional, ASSET_SCALE),
 		fee: fromUnits(order.fee, ASSET_SCALE),

@@ -1,17 +1,25 @@
 import type { Page, PageQuery } from "../../contracts/common.ts";
 import type { RejectCode } from "../../contracts/orders.ts";
-import type { Fill, Posting } from "../../contracts/trading.ts";
+import type { Account, Fill, Posting } from "../../contracts/trading.ts";
 import type { Db } from "../../lib/db.ts";
-import { fromUnits } from "../../lib/kernel/decimal.ts";
-import { NUMBER_KEY, pageOf, positionOf, UUID_KEY } from "../../lib/page.ts";
+import { fromUnits, toUnits } from "../../lib/kernel/decimal.ts";
+import { NUMBER_KEY, pageOf, positionOf } from "../../lib/page.ts";
+import type { Settings } from "../../mixins/settings.mixin.ts";
 import { readAccounts, selectPostings } from "./account.store.ts";
 import { accountOf, availableOn } from "./domain/accounts.ts";
-import { addOrder, emptyBook, findMatches } from "./domain/book.ts";
-import { rejectionOf, requiredFunds } from "./domain/execute.ts";
+import { addOrder, emptyBook } from "./domain/book.ts";
 import { ASSET_SCALE, type Market } from "./domain/market.ts";
 import type { ExecutionOrder } from "./domain/order.ts";
-import { loadBestOrders } from "./execution.store.ts";
+import { rehearsalOf } from "./domain/reject.ts";
+import { assetOf } from "./domain/settlement.ts";
+import { loadBestOrders, loadCounters } from "./execution.store.ts";
 import { selectFills } from "./fill.store.ts";
+import { readNow } from "./market.store.ts";
+import { selectHoldings, selectPositions } from "./position.store.ts";
+
+/** A balance times a price has the digits of both. */
+const VALUE_SCALE = 2 * ASSET_SCALE;
+const FILL_KEY = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12} (maker|taker)$/;
 
 /** The fills of a user, newest first; of one order when asked. */
 export async function listFills(
@@ -19,12 +27,14 @@ export async function listFills(
 	userId: string,
 	query: PageQuery & { readonly order_id?: string },
 ): Promise<Page<Fill>> {
-	const { limit, after } = positionOf(query, UUID_KEY);
-	const fills = await selectFills(db, { userId, orderId: query.order_id ?? null, before: after, limit: limit + 1 });
+	const { limit, after } = positionOf(query, FILL_KEY);
+	const [tradeId, liquidity] = after?.split(" ") ?? [];
+	const before = tradeId && liquidity ? ([tradeId, liquidity] as const) : null;
+	const fills = await selectFills(db, { userId, orderId: query.order_id ?? null, before, limit: limit + 1 });
 	return pageOf(
 		fills,
 		limit,
-		(fill) => fill.trade_id,
+		(fill) => `${fill.trade_id} ${fill.liquidity}`,
 		(fill) => fill,
 	);
 }
@@ -50,24 +60,57 @@ export async function listPostings(
 	);
 }
 
+/** A user's whole account, counted in `asset` at the last prices; all of it is of one moment. */
+export async function readAccount(db: Db, userId: string, asset = "USD"): Promise<Account> {
+	const [holdings, positions] = await db.transaction(async (tx) => {
+		await tx.query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+		return Promise.all([selectHoldings(tx, userId, asset), selectPositions(tx, userId)]);
+	});
+	const own = positions.filter(({ symbol }) => symbol.endsWith(`-${asset}`));
+	return {
+		asset,
+		equity: sumOf(holdings.flatMap(({ value }) => value ?? [])),
+		realized_profit: sumOf(own.map((position) => position.realized_profit)),
+		unrealized_profit: sumOf(own.map((position) => position.unrealized_profit)),
+		fees: sumOf(own.map((position) => position.fees)),
+		holdings,
+	};
+}
+
+function sumOf(amounts: readonly string[]): string {
+	return fromUnits(
+		amounts.reduce((sum, amount) => sum + toUnits(amount, VALUE_SCALE), 0n),
+		VALUE_SCALE,
+	);
+}
+
+/** How far from the last price orders may trade, in basis points of it; null when they may anywhere. */
+export async function bandOf(trading: Settings): Promise<number | null> {
+	return (await trading.setting("trading.price_band_bps")) || null;
+}
+
 /** What executing `order` would meet now, by the rules that execute it, on committed rows; nothing is kept. */
 export async function rehearse(
 	db: Db,
 	market: Market,
+	bandBps: number | null,
 	order: ExecutionOrder,
 ): Promise<{ code: RejectCode | null; required: string; available: string }> {
 	return db.transaction(async (tx) => {
 		await tx.query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
 		const book = emptyBook();
-		for (const resting of await loadBestOrders(tx, market.symbol, order.side === "buy" ? "sell" : "buy"))
-			addOrder(book, resting);
-		const accounts = await readAccounts(tx, [order.userId], [market.baseAsset, market.quoteAsset]);
-		const found = findMatches(book, order);
-		const { asset, units } = requiredFunds(market, order, found);
+		const [orders, counters, accounts, now] = await Promise.all([
+			loadBestOrders(tx, market.symbol, order.side === "buy" ? "sell" : "buy"),
+			loadCounters(tx, market),
+			readAccounts(tx, [order.userId], [market.baseAsset, market.quoteAsset]),
+			readNow(tx),
+		]);
+		for (const resting of orders) addOrder(book, resting);
+		const { code, units } = rehearsalOf({ market, book, accounts, bandBps, nowMs: now.getTime(), ...counters }, order);
 		return {
-			code: rejectionOf({ market, book, accounts }, order, found),
+			code,
 			required: fromUnits(units, ASSET_SCALE),
-			available: fromUnits(availableOn(accountOf(accounts, order.userId, asset)), ASSET_SCALE),
+			available: fromUnits(availableOn(accountOf(accounts, order.userId, assetOf(market, order))), ASSET_SCALE),
 		};
 	});
 }

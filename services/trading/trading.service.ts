@@ -7,26 +7,43 @@ import { type Settings, settings } from "../../mixins/settings.mixin.ts";
 import { selectBalances } from "./account.store.ts";
 import { readReport } from "./fill.store.ts";
 import { readDepth } from "./market.store.ts";
-import { executionOrderOf } from "./market-writer.ts";
 import { type Markets, openMarkets } from "./markets.ts";
+import { selectPositions } from "./position.store.ts";
+import { executionOrderOf } from "./submission.ts";
 import { closeOrder, deposit, submitOrder, withdraw } from "./trading.commands.ts";
-import { listFills, listPostings, rehearse } from "./trading.queries.ts";
+import { bandOf, listFills, listPostings, readAccount, rehearse } from "./trading.queries.ts";
 
 const MAX_DEPTH = 500;
 const symbol = { type: "string", pattern: /^[A-Z0-9]{2,12}-[A-Z0-9]{2,12}$/ } as const;
+const decimal = { type: "string", max: 64 } as const;
+const none = { ...decimal, nullable: true } as const;
 const order = {
 	order_id: "uuid",
 	user_id: "uuid",
 	symbol,
 	side: { type: "enum", values: ["buy", "sell"] },
-	order_type: { type: "enum", values: ["limit", "market"] },
-	time_in_force: { type: "enum", values: ["gtc", "ioc"] },
-	quantity: "string",
-	price: { type: "string", nullable: true },
+	order_type: { type: "enum", values: ["market", "limit", "stop", "stop_limit", "trailing_stop"] },
+	time_in_force: { type: "enum", values: ["gtc", "ioc", "fok", "day", "gtd"] },
+	quantity: decimal,
+	notional: none,
+	price: none,
+	stop_price: none,
+	trail_amount: none,
+	trail_percent: none,
+	expires_at: none,
+	post_only: "boolean",
+	reduce_only: "boolean",
+	display_quantity: none,
+	self_trade_prevention: {
+		type: "enum",
+		values: ["expire_taker", "expire_maker", "expire_both", "decrement", "none"],
+	},
+	replaces: { type: "uuid", nullable: true },
 } as const;
+const asset = { type: "string", pattern: /^[A-Z0-9]{2,12}$/ } as const;
 const transfer = {
 	$$strict: true,
-	asset: { type: "string", pattern: /^[A-Z0-9]{2,12}$/ },
+	asset,
 	amount: { type: "string", max: 40 },
 	user_id: { type: "uuid", optional: true },
 	idempotency_key: { type: "string", min: 1, max: 64 },
@@ -69,13 +86,26 @@ const trading: TypedService<"trading", {}, Database & Outbox & Settings & { mark
 			params: order,
 			async handler(ctx) {
 				const { market } = await this.markets.get(ctx.params.symbol);
-				return rehearse(this.db, market, executionOrderOf(market, ctx.params));
+				return rehearse(this.db, market, await bandOf(this), executionOrderOf(market, ctx.params));
 			},
 		},
 		balances: {
 			auth: "user",
 			handler(ctx) {
 				return selectBalances(this.db, callerOf(ctx).user_id);
+			},
+		},
+		positions: {
+			auth: "user",
+			handler(ctx) {
+				return selectPositions(this.db, callerOf(ctx).user_id);
+			},
+		},
+		account: {
+			auth: "user",
+			params: { $$strict: true, asset: { ...asset, optional: true } },
+			handler(ctx) {
+				return readAccount(this.db, callerOf(ctx).user_id, ctx.params.asset);
 			},
 		},
 		fills: {
@@ -121,7 +151,12 @@ const trading: TypedService<"trading", {}, Database & Outbox & Settings & { mark
 	},
 
 	created() {
-		this.markets = openMarkets({ db: this.db, broker: this.broker, stage: (tx, events) => this.stage(tx, events) });
+		this.markets = openMarkets({
+			db: this.db,
+			broker: this.broker,
+			bandBps: () => bandOf(this),
+			stage: (tx, events) => this.stage(tx, events),
+		});
 	},
 
 	async stopped() {

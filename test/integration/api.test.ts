@@ -216,7 +216,7 @@ test("an ended session is out within five seconds", async () => {
 
 test.each([
 	["PATCH /api/orders", "GET, POST, DELETE, HEAD, OPTIONS"],
-	["PUT /api/orders/o1", "GET, DELETE, HEAD, OPTIONS"],
+	["PUT /api/orders/o1", "GET, PATCH, DELETE, HEAD, OPTIONS"],
 	["GET /api/orders/o1/status", "PUT, OPTIONS"],
 	["DELETE /health", "GET, HEAD, OPTIONS"],
 ])("the wrong verb of %s is told the right ones: %s", async (route, allowed) => {

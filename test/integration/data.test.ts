@@ -1,6 +1,7 @@
 import { v7 as newId } from "uuid";
 import type { Trade } from "../../contracts/trading.ts";
 import { call } from "../../lib/service.ts";
+import { PLAIN } from "../support/orders.ts";
 import { person } from "../support/people.ts";
 import { startServices, type TestNode } from "../support/services.ts";
 import { until } from "../support/until.ts";
@@ -106,7 +107,7 @@ describe("the public tape", () => {
 			for (const who of [seller, buyer])
 				await call(node.broker, "trading.deposit", { asset, amount: "1000000", idempotency_key: asset }, who);
 		for (const price of prices) {
-			const order = { symbol: "BTC-USDT", quantity: "0.00001", price, order_type: "limit" } as const;
+			const order = { ...PLAIN, symbol: "BTC-USDT", quantity: "0.00001", price, order_type: "limit" } as const;
 			const [maker, taker] = [newId(), newId()];
 			await call(node.broker, "trading.submit", {
 				...order,
@@ -199,6 +200,7 @@ test("the book is trading's", async () => {
 	const ann = person("ann", "admin");
 	await call(node.broker, "trading.deposit", { asset: "USD", amount: "1000", idempotency_key: "1" }, ann);
 	const order = {
+		...PLAIN,
 		order_id: newId(),
 		user_id: ann.id,
 		symbol: "ETH-USD",

@@ -3,6 +3,7 @@ import type { Envelope } from "../../contracts/events.ts";
 import { env } from "../../lib/env.ts";
 import { call } from "../../lib/service.ts";
 import { httpClient, join, logIn, type Member, type Reply, type Send } from "../support/http-client.ts";
+import { PLAIN } from "../support/orders.ts";
 import { startApi, type TestApi } from "../support/services.ts";
 import { until } from "../support/until.ts";
 
@@ -177,7 +178,7 @@ test("traders who cancel everything while their new orders are denied leave noth
 
 test("an order that was decided on before a halt keeps its decision", async () => {
 	const terms = { side: "buy", order_type: "limit", time_in_force: "gtc", quantity: "1", price: "100" } as const;
-	const order = { order_id: crypto.randomUUID(), user_id: ann.user_id, symbol: "BTC-USD", ...terms };
+	const order = { ...PLAIN, order_id: crypto.randomUUID(), user_id: ann.user_id, symbol: "BTC-USD", ...terms };
 	const check = () => call(api.broker, "risk.check", { order, open_orders: 1 });
 	expect(await check()).toMatchObject({ allowed: true });
 	await halt({ scope: "global" });

@@ -2,6 +2,7 @@ import { v7 as newId } from "uuid";
 import type { RiskApi } from "../../contracts/risk.ts";
 import type { SubmitOrder } from "../../contracts/trading.ts";
 import { call } from "../../lib/service.ts";
+import { PLAIN } from "../support/orders.ts";
 import { person } from "../support/people.ts";
 import { startServices, type TestNode } from "../support/services.ts";
 import { until } from "../support/until.ts";
@@ -22,6 +23,7 @@ const check = (asked: SubmitOrder, openOrders = 1, rehearsal = false) =>
 
 function order(over: Partial<SubmitOrder> = {}): SubmitOrder {
 	return {
+		...PLAIN,
 		order_id: newId(),
 		user_id: newId(),
 		symbol: "BTC-USD",
@@ -204,5 +206,11 @@ test("a market order goes by the last price, and before the first trade by its c
 		code: "MAX_ORDER_NOTIONAL",
 		limit: "10000000",
 		observed: "10000000.0025",
+	});
+	// A stop that the last price has reached enters at once, at that.
+	const stop = { symbol: "ETH-USD", order_type: "stop", price: null, stop_price: "1" } as const;
+	expect(await check(order({ ...stop, quantity: "4001" }))).toMatchObject({ code: "MAX_ORDER_NOTIONAL" });
+	expect(await check(order({ symbol: "ETH-USD", side: "sell", price: "1", quantity: "4001" }))).toMatchObject({
+		code: "MAX_ORDER_NOTIONAL",
 	});
 });

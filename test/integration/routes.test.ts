@@ -25,6 +25,7 @@ const as = (member: { token: string }) => ({
 	get: (path: string) => send(`GET ${path}`, member),
 	post: (path: string, body?: object, headers = {}) => send(`POST ${path}`, { ...member, body, headers }),
 	put: (path: string, body: object) => send(`PUT ${path}`, { ...member, body }),
+	patch: (path: string, body: object) => send(`PATCH ${path}`, { ...member, body }),
 	delete: (path: string) => send(`DELETE ${path}`, member),
 });
 const items = ({ body }: Reply) => body["items"] as Record<string, unknown>[];
@@ -131,6 +132,10 @@ test("an order that rests meets one that crosses: both filled, money exact to th
 	expect(items(await as(bob).get("/api/trading/fills"))).toMatchObject([
 		{ liquidity: "maker", fee: "30", side: "sell" },
 	]);
+	expect(items(await as(bob).get("/api/trading/positions"))).toMatchObject([
+		{ symbol: "BTC-USD", quantity: "-0.5", average_price: "60000", unrealized_profit: "0", fees: "30" },
+	]);
+	expect((await as(ann).get("/api/trading/account")).body).toMatchObject({ asset: "USD", equity: "99940" });
 	const ledger = items(await as(ann).get("/api/trading/ledger?asset=USD"));
 	expect(ledger.map((line) => [line["kind"], line["amount"]]).toSorted()).toEqual([
 		["deposit", "100000"],
@@ -177,6 +182,38 @@ test("an order is canceled by its owner, one or all, and nothing stays held", as
 	expect(await balances(ann)).toEqual({ BTC: "0.5 (0 held)", USD: "69940 (0 held)" });
 	const canceled = await as(ann).get("/api/orders?status=canceled&limit=3");
 	expect([items(canceled).length, canceled.body["next_cursor"]]).toEqual([3, expect.any(String)]);
+});
+
+test("an order is replaced by another one, which takes its place", async () => {
+	const resting = await as(ann).post("/api/orders", { ...buy, quantity: "0.2", price: "50000" });
+	const path = `/api/orders/${text(resting, "order_id")}`;
+	const replaced = await as(ann).patch(path, { quantity: "0.1" });
+	expect(replaced).toMatchObject({
+		status: 200,
+		body: { status: "open", quantity: "0.1", price: "50000", replaces: resting.body["order_id"] },
+	});
+	expect(await as(ann).get(path)).toMatchObject({
+		body: { status: "replaced", replaced_by: replaced.body["order_id"] },
+	});
+	expect(await as(ann).patch(path, { price: "1" })).toMatchObject({
+		status: 409,
+		body: { code: "ILLEGAL_TRANSITION" },
+	});
+	const next = `/api/orders/${text(replaced, "order_id")}`;
+	for (const [body, code] of [
+		[{}, "VALIDATION_FAILED"],
+		[{ quantity: "0" }, "VALIDATION_FAILED"],
+		[{ price: "1.001" }, "VALIDATION_FAILED"],
+		[{ side: "sell" }, "UNKNOWN_FIELD"],
+	] as const)
+		expect(await as(ann).patch(next, body)).toMatchObject({ status: 422, body: { code } });
+	expect(await as(ann).patch(next, { quantity: "100" })).toMatchObject({
+		status: 403,
+		body: { code: "INSUFFICIENT_FUNDS" },
+	});
+	expect(await as(bob).patch(next, { price: "1" })).toMatchObject({ status: 404, body: { code: "NOT_FOUND" } });
+	expect(await as(ann).delete(next)).toMatchObject({ body: { status: "canceled" } });
+	expect(await balances(ann)).toEqual({ BTC: "0.5 (0 held)", USD: "69940 (0 held)" });
 });
 
 test("one client_order_id fifty times at once is one order", async () => {

@@ -1,6 +1,7 @@
 import { v7 as newId } from "uuid";
 import type { SubmitOrder } from "../../contracts/trading.ts";
 import { call } from "../../lib/service.ts";
+import { PLAIN } from "../support/orders.ts";
 import { person } from "../support/people.ts";
 import { startServices, type TestNode } from "../support/services.ts";
 
@@ -22,6 +23,7 @@ async function rich(username: string, funds: Readonly<Record<string, string>>): 
 
 function order(owner: Person, over: Partial<SubmitOrder> = {}): SubmitOrder {
 	return {
+		...PLAIN,
 		order_id: newId(),
 		user_id: owner.id,
 		symbol: "BTC-USD",

@@ -98,6 +98,13 @@ const DAMAGES: readonly (readonly [
 		"UPDATE trades SET quantity = quantity * 2",
 	],
 	[
+		"a position of more than was bought",
+		"I5",
+		"trading",
+		"UPDATE positions SET lots = lots + 1 WHERE lots > 0",
+		"UPDATE positions SET lots = lots - 1 WHERE lots > 0",
+	],
+	[
 		"an event of an order that is missing",
 		"I6",
 		"orders",
@@ -110,6 +117,34 @@ const DAMAGES: readonly (readonly [
 		"trading",
 		"UPDATE orders SET hold = hold - 1 WHERE status = 'partially_filled'",
 		"UPDATE orders SET hold = hold + 1 WHERE status = 'partially_filled'",
+	],
+	[
+		"an order of which the book shows less than there is",
+		"I13",
+		"trading",
+		"UPDATE orders SET visible_lots = visible_lots - 1 WHERE status = 'partially_filled'",
+		"UPDATE orders SET visible_lots = visible_lots + 1 WHERE status = 'partially_filled'",
+	],
+	[
+		"an order that cost more than its notional",
+		"I15",
+		"trading",
+		"UPDATE orders SET notional = filled_notional / 2 WHERE filled_lots > 0",
+		"UPDATE orders SET notional = NULL WHERE filled_lots > 0",
+	],
+	[
+		"a fill-or-kill order that is filled in part",
+		"I15",
+		"trading",
+		"UPDATE orders SET time_in_force = 'fok' WHERE status = 'partially_filled'",
+		"UPDATE orders SET time_in_force = 'gtc' WHERE status = 'partially_filled'",
+	],
+	[
+		"an order that names another in its place, which knows nothing of it",
+		"I15",
+		"trading",
+		"UPDATE orders SET replaced_by = (SELECT order_id FROM orders WHERE status = 'filled') WHERE status = 'canceled'",
+		"UPDATE orders SET replaced_by = NULL WHERE status = 'canceled'",
 	],
 	[
 		"an event that the history does not have",

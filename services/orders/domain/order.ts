@@ -11,6 +11,8 @@ const MAX_FILLS_PER_EVENT = 500;
 
 /** An order with what its owner does not see: how far its execution has been applied and how many events told of it. */
 export interface OrderRecord extends Order {
+	/** What was asked for; `quantity` may have become another. */
+	readonly ordered_quantity: string;
 	readonly filled_notional: string;
 	readonly report_seq: number;
 	readonly event_seq: number;
@@ -35,12 +37,16 @@ export function applyReport(order: OrderRecord, report: ExecutionReport): Applie
 	if (report.status !== order.status && !mayBecome(order.status, report.status))
 		return { ok: false, reason: "ILLEGAL_TRANSITION" };
 	const filled = report.filled_quantity;
+	// A report that was staged before there were other kinds of order says neither this nor what replaced it.
+	const quantity = report.quantity ?? order.quantity;
 	const next: OrderRecord = {
 		...order,
 		status: report.status,
 		reject_code: report.reject_code,
+		replaced_by: report.replaced_by ?? null,
+		quantity,
 		filled_quantity: filled,
-		remaining_quantity: subtractDecimals(order.quantity, filled),
+		remaining_quantity: subtractDecimals(quantity, filled),
 		filled_notional: report.filled_notional,
 		average_price: filled === "0" ? null : divideDecimals(report.filled_notional, filled, AVERAGE_PRICE_SCALE),
 		fee: report.fee,
@@ -68,6 +74,7 @@ export function reject(order: OrderRecord, code: RejectCode, at: string): Applie
 /** The order as its owner sees it. */
 export function shown(record: OrderRecord): Order {
 	const {
+		ordered_quantity: _ordered,
 		filled_notional: _notional,
 		report_seq: _report,
 		event_seq: _event,

@@ -1,16 +1,17 @@
-import { type Accounts, accountOf, availableOn, feeAccountOf, hold, post } from "./accounts.ts";
+import { addOrder, addStop, type Book, cutResting, fillResting, findOrder, removeOrder, takePlace } from "./book.ts";
+import { feeOn, notionalOf } from "./market.ts";
+import { type Conditions, findMatches, type Match, type Matches } from "./matching.ts";
 import {
-	addOrder,
-	type Book,
-	fillResting,
-	findMatches,
-	hasRoom,
-	type Match,
-	type Matches,
-	removeOrder,
-} from "./book.ts";
-import { feeOn, type Market, notionalOf, worstCost } from "./market.ts";
-import { type ExecutionOrder, type ExecutionStatus, type RejectReason, remainingLots } from "./order.ts";
+	type ExecutionOrder,
+	type ExecutionStatus,
+	isStop,
+	mayRest,
+	type RejectReason,
+	remainingLots,
+} from "./order.ts";
+import { rejectionOf, rejectionOfStop } from "./reject.ts";
+import { openHold, rehold, type Settlement, settle } from "./settlement.ts";
+import { isReached, startTrailing, takeTriggered } from "./stops.ts";
 
 /** A trade of this batch, with the two orders as they are to be told of it. */
 export interface ExecutedTrade {
@@ -33,14 +34,13 @@ export interface Report {
 }
 
 /** All that one transaction works on: the owner's book, the accounts it has locked, and what comes of it. */
-export interface Execution {
-	readonly market: Market;
+export interface Execution extends Settlement, Conditions {
 	readonly book: Book;
-	readonly accounts: Accounts;
 	readonly newId: () => string;
-	/** The last numbers given so far. */
+	/** The last numbers given so far, and the last price. */
 	tradeSeq: number;
 	arrivalSeq: number;
+	lastTicks: number | null;
 	readonly trades: ExecutedTrade[];
 	readonly reports: Report[];
 	readonly changed: Map<string, ExecutionOrder>;
@@ -49,42 +49,29 @@ export interface Execution {
 /** An order that sweeps through more makers is told of in several reports, since an event has a limit of its own. */
 const MAX_FILLS_PER_REPORT = 500;
 
-/** Executes a new order: rejects it, or matches what can match and lets the rest rest or expire. */
+/** Who rebuilds a book reads no more trades than these, to know the best prices that trailing stops have seen. */
+const KEEP_TRAILING_EVERY_TRADES = 10_000;
+
+/**
+ * Executes a new order: rejects it, lets it wait for its price, or matches what can match and lets the rest rest or
+ * expire. Then the stops that its trades have triggered enter in their turn, and those that theirs have.
+ */
 export function submit(execution: Execution, order: ExecutionOrder): void {
-	const { book } = execution;
 	order.arrivalSeq = ++execution.arrivalSeq;
-	const matches = findMatches(book, order);
-	const rejection = rejectionOf(execution, order, matches);
-	if (rejection) {
-		order.rejectReason = rejection;
-		report(execution, order, "rejected", []);
-		return;
-	}
-	let trades: ExecutedTrade[] = [];
-	for (const match of matches.matches) {
-		if (trades.length === MAX_FILLS_PER_REPORT) {
-			report(execution, order, "partially_filled", trades);
-			trades = [];
-		}
-		trades.push(settle(execution, order, match));
-	}
-	if (remainingLots(order) === 0) {
-		report(execution, order, "filled", trades);
-	} else if (!order.rests || matches.selfTrade) {
-		report(execution, order, "expired", trades);
-	} else {
-		rehold(execution, order, restingHold(execution.market, order));
-		addOrder(book, order);
-		report(execution, order, order.filledLots > 0 ? "partially_filled" : "open", trades);
-	}
+	const traded = execution.trades.length;
+	const { tradeSeq } = execution;
+	if (order.replaces === null) enter(execution, order, null);
+	else replace(execution, order, order.replaces);
+	enterTriggered(execution, traded);
+	const periodOf = (seq: number) => Math.floor(seq / KEEP_TRAILING_EVERY_TRADES);
+	if (periodOf(tradeSeq) < periodOf(execution.tradeSeq)) keepTrailing(execution);
 }
 
 /** Ends a working order that its owner or the time has ended, and gives back what it held. */
 export function close(execution: Execution, orderId: string, status: "canceled" | "expired"): void {
-	const order = removeOrder(execution.book, orderId);
+	const order = findOrder(execution.book, orderId);
 	if (!order) throw new Error(`order ${orderId} is not in the book`);
-	rehold(execution, order, 0n);
-	report(execution, order, status, []);
+	end(execution, order, status);
 }
 
 /** Keeps an order that never arrived as ended, so that it is refused if it arrives later. */
@@ -93,46 +80,148 @@ export function closeUnknown(execution: Execution, order: ExecutionOrder, status
 	report(execution, order, status, []);
 }
 
-/** Why `order` cannot be executed, or null. */
-export function rejectionOf(
-	execution: Pick<Execution, "market" | "book" | "accounts">,
-	order: ExecutionOrder,
-	found: Matches,
-): RejectReason | null {
-	if (execution.market.status !== "trading") return "MARKET_NOT_OPEN";
-	if (found.selfTrade && found.lots === 0) return "SELF_TRADE_PREVENTED";
-	if (order.priceTicks === null && found.lots === 0) return "NO_LIQUIDITY";
-	const { asset, units } = requiredFunds(execution.market, order, found);
-	if (availableOn(accountOf(execution.accounts, order.userId, asset)) < units) return "INSUFFICIENT_FUNDS";
-	const rest = remainingLots(order) - found.lots;
-	if (order.rests && !found.selfTrade && rest > 0 && !hasRoom(execution.book, order, rest)) return "BOOK_FULL";
-	return null;
+/** Has the best prices that the trailing stops have seen saved with this batch. */
+function keepTrailing({ book, changed, tradeSeq }: Execution): void {
+	for (const order of book.stops.trailing) {
+		order.sinceTradeSeq = tradeSeq;
+		changed.set(order.orderId, order);
+	}
 }
 
-/** What `order` takes from its user at the worst, fee included: a market order just what it matches now. */
-export function requiredFunds(market: Market, order: ExecutionOrder, found: Matches): { asset: string; units: bigint } {
-	if (order.side === "sell") return { asset: market.baseAsset, units: BigInt(order.quantityLots) * market.lotUnits };
-	if (order.priceTicks !== null)
-		return { asset: market.quoteAsset, units: worstCost(market, order.priceTicks, order.quantityLots) };
-	const units = found.matches.reduce((sum, match) => {
-		const notional = notionalOf(market, match.ticks, match.lots);
-		return sum + notional + feeOn(notional, market.takerFeeBps);
-	}, 0n);
-	return { asset: market.quoteAsset, units };
+/** Less of an order at its price keeps its place in time; anything else goes to the end of the queue. */
+function replace(execution: Execution, order: ExecutionOrder, oldId: string): void {
+	const old = findOrder(execution.book, oldId);
+	const left = order.quantityLots - (old?.filledLots ?? 0);
+	if (!old || old.userId !== order.userId || left <= 0) {
+		reject(execution, order, "TOO_LATE_TO_REPLACE");
+		return;
+	}
+	order.quantityLots = left;
+	const keepsPlace = order.priceTicks === old.priceTicks && left <= remainingLots(old);
+	if (old.status === "held") {
+		order.stopTicks = old.stopTicks;
+		order.extremeTicks = old.extremeTicks;
+		order.sinceTradeSeq = old.sinceTradeSeq;
+		if (keepsPlace) order.arrivalSeq = old.arrivalSeq;
+	}
+	if (!keepsPlace || old.status === "held" || execution.market.status !== "trading") {
+		enter(execution, order, old);
+		return;
+	}
+	takePlace(execution.book, old, order);
+	rehold(execution, old, 0n);
+	old.replacedBy = order.orderId;
+	report(execution, old, "replaced", []);
+	rehold(execution, order, openHold(execution.market, order));
+	report(execution, order, "open", []);
 }
 
-/** What an order that rests may still cost: a sell what is left of it, a buy that at its price with the higher fee. */
-export function restingHold(market: Market, order: ExecutionOrder): bigint {
-	const lots = remainingLots(order);
-	if (order.side === "sell") return BigInt(lots) * market.lotUnits;
-	if (order.priceTicks === null) throw new Error(`market order ${order.orderId} cannot rest`);
-	return worstCost(market, order.priceTicks, lots);
+/** Brings an order into the market, in the place of `old` if there is one: that stays when the new one is rejected. */
+function enter(execution: Execution, order: ExecutionOrder, old: ExecutionOrder | null): void {
+	if (order.expiresAtMs !== null && order.expiresAtMs <= execution.nowMs) {
+		rehold(execution, order, 0n);
+		report(execution, order, "expired", []);
+		return;
+	}
+	if (waits(execution, order, old)) {
+		enterStop(execution, order, old);
+		return;
+	}
+	const found = findMatches(execution.book, order, execution);
+	const rejection = rejectionOf(execution, order, found, old);
+	if (rejection) {
+		reject(execution, order, rejection);
+		return;
+	}
+	if (old) giveWay(execution, old, order);
+	if (order.timeInForce === "fok" && !fillsWhole(order, found)) {
+		rehold(execution, order, 0n);
+		report(execution, order, "expired", []);
+	} else {
+		execute(execution, order, found);
+	}
 }
 
-function settle(execution: Execution, taker: ExecutionOrder, { maker, ticks, lots }: Match): ExecutedTrade {
-	const { market } = execution;
+/** A stop waits until its price is reached, unless it has been triggered, or the order whose place it takes. */
+function waits({ lastTicks }: Execution, order: ExecutionOrder, old: ExecutionOrder | null): boolean {
+	if (!isStop(order) || isReached(order, lastTicks)) return false;
+	return old ? old.status === "held" : order.status !== "held";
+}
+
+function enterStop(execution: Execution, order: ExecutionOrder, old: ExecutionOrder | null): void {
+	const { book, market, lastTicks, tradeSeq } = execution;
+	if (order.orderType === "trailing_stop" && order.extremeTicks === null && lastTicks !== null)
+		startTrailing(order, lastTicks, tradeSeq);
+	const rejection = rejectionOfStop(execution, order, old);
+	if (rejection) {
+		reject(execution, order, rejection);
+		return;
+	}
+	if (old) giveWay(execution, old, order);
+	rehold(execution, order, openHold(market, order));
+	addStop(book, order);
+	report(execution, order, "held", []);
+}
+
+/** Stops enter one after the other; each is triggered once, so however they trigger each other, it ends. */
+function enterTriggered(execution: Execution, tradesBefore: number): void {
+	let seen = tradesBefore;
+	const queue: ExecutionOrder[] = [];
+	for (let at = 0; ; at++) {
+		for (; seen < execution.trades.length; seen++) {
+			const { ticks } = execution.trades[seen] as ExecutedTrade;
+			// Many trades of a sweep have one price.
+			if (ticks !== execution.trades[seen - 1]?.ticks || seen === tradesBefore)
+				queue.push(...takeTriggered(execution.book.stops, ticks));
+		}
+		const order = queue[at];
+		if (!order) return;
+		execution.book.byId.delete(order.orderId);
+		order.arrivalSeq = ++execution.arrivalSeq;
+		enter(execution, order, null);
+	}
+}
+
+function execute(execution: Execution, order: ExecutionOrder, found: Matches): void {
+	let trades: ExecutedTrade[] = [];
+	for (const match of found.matches) {
+		if (trades.length === MAX_FILLS_PER_REPORT) {
+			report(execution, order, "partially_filled", trades);
+			trades = [];
+		}
+		if (match.kind === "trade") trades.push(trade(execution, order, match));
+		else if (match.kind === "cut" && match.lots < remainingLots(match.maker)) cut(execution, match);
+		else end(execution, match.maker, "expired");
+	}
+	const left = remainingLots(order) - found.cutLots;
+	if (isFilled(order, found)) {
+		rehold(execution, order, 0n);
+		report(execution, order, "filled", trades);
+	} else if (left > 0 && mayRest(order) && !found.stoppedBy) {
+		order.quantityLots -= found.cutLots;
+		rehold(execution, order, openHold(execution.market, order));
+		addOrder(execution.book, order);
+		report(execution, order, order.filledLots > 0 ? "partially_filled" : "open", trades);
+	} else {
+		rehold(execution, order, 0n);
+		report(execution, order, "expired", trades);
+	}
+}
+
+/** An order by notional is filled when what is left of its money buys nothing more. */
+function isFilled(order: ExecutionOrder, found: Matches): boolean {
+	if (order.notional !== null) return found.stoppedBy === "spent" && found.cutLots === 0 && found.lots > 0;
+	return remainingLots(order) === 0;
+}
+
+function fillsWhole(order: ExecutionOrder, { lots, cutLots, stoppedBy }: Matches): boolean {
+	return order.notional === null ? lots === remainingLots(order) : stoppedBy === "spent" && cutLots === 0;
+}
+
+function trade(execution: Execution, taker: ExecutionOrder, { maker, ticks, lots }: Match): ExecutedTrade {
+	const { market, book } = execution;
 	const notional = notionalOf(market, ticks, lots);
-	const trade: ExecutedTrade = {
+	const made: ExecutedTrade = {
 		tradeId: execution.newId(),
 		tradeSeq: ++execution.tradeSeq,
 		maker,
@@ -144,44 +233,38 @@ function settle(execution: Execution, taker: ExecutionOrder, { maker, ticks, lot
 		makerReportSeq: maker.reportSeq + 1,
 		takerReportSeq: taker.reportSeq + 1,
 	};
-	fillResting(execution.book, maker, lots);
+	if (fillResting(book, maker, lots)) maker.arrivalSeq = ++execution.arrivalSeq;
 	taker.filledLots += lots;
-	addFill(maker, notional, trade.makerFee);
-	addFill(taker, notional, trade.takerFee);
-	rehold(execution, maker, restingHold(market, maker));
-	postTrade(execution, trade, notional);
-	execution.trades.push(trade);
-	report(execution, maker, remainingLots(maker) === 0 ? "filled" : "partially_filled", [trade]);
-	return trade;
+	if (taker.notional !== null) taker.quantityLots += lots;
+	settle(execution, made);
+	execution.lastTicks = ticks;
+	execution.trades.push(made);
+	report(execution, maker, remainingLots(maker) === 0 ? "filled" : "partially_filled", [made]);
+	return made;
 }
 
-function addFill(order: ExecutionOrder, notional: bigint, fee: bigint): void {
-	order.filledNotional += notional;
-	order.fee += fee;
+/** Takes off a resting order what it would have traded with its own user; it has more than that. */
+function cut(execution: Execution, { maker, lots }: Match): void {
+	if (cutResting(execution.book, maker, lots)) maker.arrivalSeq = ++execution.arrivalSeq;
+	rehold(execution, maker, openHold(execution.market, maker));
+	report(execution, maker, maker.status, []);
 }
 
-function postTrade({ market, accounts }: Execution, trade: ExecutedTrade, notional: bigint): void {
-	const { maker, taker, tradeId } = trade;
-	const [buyer, seller] = taker.side === "buy" ? [taker, maker] : [maker, taker];
-	const base = BigInt(trade.lots) * market.lotUnits;
-	const line = (kind: "trade" | "fee", owner: string, asset: string, amount: bigint) =>
-		({ journalId: tradeId, kind, referenceId: tradeId, owner, asset, amount }) as const;
-	post(accounts, [
-		line("trade", seller.userId, market.baseAsset, -base),
-		line("trade", buyer.userId, market.baseAsset, base),
-		line("trade", buyer.userId, market.quoteAsset, -notional),
-		line("trade", seller.userId, market.quoteAsset, notional),
-		line("fee", maker.userId, market.quoteAsset, -trade.makerFee),
-		line("fee", taker.userId, market.quoteAsset, -trade.takerFee),
-		line("fee", feeAccountOf(market.symbol), market.quoteAsset, trade.makerFee + trade.takerFee),
-	]);
+function end(execution: Execution, order: ExecutionOrder, status: "canceled" | "expired" | "replaced"): void {
+	removeOrder(execution.book, order.orderId);
+	rehold(execution, order, 0n);
+	report(execution, order, status, []);
 }
 
-/** Sets what `order` holds to `units`; the difference goes to or comes from what its user has available. */
-function rehold({ market, accounts }: Execution, order: ExecutionOrder, units: bigint): void {
-	const asset = order.side === "buy" ? market.quoteAsset : market.baseAsset;
-	hold(accounts, order.userId, asset, units - order.hold);
-	order.hold = units;
+function giveWay(execution: Execution, old: ExecutionOrder, order: ExecutionOrder): void {
+	old.replacedBy = order.orderId;
+	end(execution, old, "replaced");
+}
+
+function reject(execution: Execution, order: ExecutionOrder, reason: RejectReason): void {
+	order.rejectReason = reason;
+	rehold(execution, order, 0n);
+	report(execution, order, "rejected", []);
 }
 
 function report(
@@ -193,5 +276,5 @@ function report(
 	order.status = status;
 	order.reportSeq += 1;
 	execution.changed.set(order.orderId, order);
-	execution.reports.push({ order: { ...order }, trades });
+	execution.reports.push({ order: { ...order, level: null, previous: null, next: null }, trades });
 }

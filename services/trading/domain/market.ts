@@ -3,13 +3,17 @@ import { fromUnits, toUnits } from "../../../lib/kernel/decimal.ts";
 /** Every amount of money is kept in units of 10^-10 of its asset; see docs/money.md. */
 export const ASSET_SCALE = 10;
 const BASIS_POINTS = 10_000n;
+const MOST_LOTS = BigInt(Number.MAX_SAFE_INTEGER);
+
+/** `cancel_only` lets orders be canceled and nothing else; `halted` not even that. Their time runs out all the same. */
+export type MarketStatus = "trading" | "cancel_only" | "halted";
 
 /** The rules of one market, with what they are worth in units. */
 export interface Market {
 	readonly symbol: string;
 	readonly baseAsset: string;
 	readonly quoteAsset: string;
-	readonly status: "trading" | "halted";
+	readonly status: MarketStatus;
 	readonly makerFeeBps: number;
 	readonly takerFeeBps: number;
 	/** One tick of price in units of the quote asset, one lot in units of the base asset. */
@@ -27,7 +31,7 @@ interface MarketRules {
 	readonly lot_size: string;
 	readonly maker_fee_bps: number;
 	readonly taker_fee_bps: number;
-	readonly status: "trading" | "halted";
+	readonly status: MarketStatus;
 }
 
 /** A market from its rules; throws when the product of tick and lot is finer than an amount can be. */
@@ -94,4 +98,27 @@ export function feeOn(notional: bigint, bps: number): bigint {
 export function worstCost(market: Market, ticks: number, lots: number): bigint {
 	const notional = notionalOf(market, ticks, lots);
 	return notional + feeOn(notional, Math.max(market.makerFeeBps, market.takerFeeBps));
+}
+
+/** The most lots that `units` pay for at `ticks`, the taker's fee included. */
+export function affordableLots(market: Market, ticks: number, units: bigint): number {
+	const bps = BigInt(market.takerFeeBps);
+	const roughly = (units * BASIS_POINTS) / (notionalOf(market, ticks, 1) * (BASIS_POINTS + bps));
+	let lots = Number(roughly > MOST_LOTS ? MOST_LOTS : roughly);
+	// The fee is rounded down, which may leave enough for more.
+	while (lots < Number.MAX_SAFE_INTEGER && costOfTaking(market, ticks, lots + 1) <= units) lots += 1;
+	return lots;
+}
+
+/** What taking `lots` at `ticks` costs a buyer, fee included. */
+export function costOfTaking(market: Market, ticks: number, lots: number): bigint {
+	const notional = notionalOf(market, ticks, lots);
+	return notional + feeOn(notional, market.takerFeeBps);
+}
+
+/** `bps` basis points of `ticks`, rounded down. */
+export function portionOf(ticks: number, bps: number): number {
+	const product = ticks * bps;
+	if (product > Number.MAX_SAFE_INTEGER) return Number((BigInt(ticks) * BigInt(bps)) / BASIS_POINTS);
+	return (product - (product % Number(BASIS_POINTS))) / Number(BASIS_POINTS);
 }

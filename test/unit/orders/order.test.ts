@@ -1,8 +1,10 @@
 import type { ExecutionReport, Fill } from "../../../contracts/trading.ts";
 import { applyReport, type OrderRecord, reject, shown } from "../../../services/orders/domain/order.ts";
+import { PLAIN } from "../../support/orders.ts";
 
 const AT = "2026-01-02T03:04:05.000Z";
 const ORDER: OrderRecord = {
+	...PLAIN,
 	order_id: "o1",
 	user_id: "ann",
 	client_order_id: null,
@@ -21,8 +23,8 @@ const ORDER: OrderRecord = {
 	fee: "0",
 	fee_asset: "USD",
 	metadata: {},
-	replaces: null,
 	replaced_by: null,
+	ordered_quantity: "3",
 	version: 1,
 	event_seq: 1,
 	report_seq: 0,
@@ -54,6 +56,8 @@ const report = (seq: number, over: Partial<ExecutionReport> = {}): ExecutionRepo
 	report_seq: seq,
 	status: "open",
 	reject_code: null,
+	replaced_by: null,
+	quantity: "3",
 	filled_quantity: "0",
 	filled_notional: "0",
 	fee: "0",
@@ -158,6 +162,13 @@ test("a rejected order is closed and says why, once", () => {
 
 test("what is shown of an order keeps the bookkeeping to itself", () => {
 	expect(Object.keys(shown(ORDER))).not.toEqual(expect.arrayContaining(["report_seq"]));
-	for (const inner of ["report_seq", "event_seq", "filled_notional", "correlation_id"])
+	for (const inner of ["report_seq", "event_seq", "filled_notional", "ordered_quantity", "correlation_id"])
 		expect(shown(ORDER)).not.toHaveProperty(inner);
+});
+
+test("a report that was staged before there were other kinds of order leaves the quantity as it is", () => {
+	const { quantity: _quantity, replaced_by: _replaced, ...before } = report(1);
+	const outcome = applyReport(ORDER, before as ExecutionReport);
+	expect(outcome).toMatchObject({ ok: true, order: { status: "open", quantity: "3", remaining_quantity: "3" } });
+	expect(outcome).toMatchObject({ order: { replaced_by: null } });
 });

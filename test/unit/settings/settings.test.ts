@@ -12,6 +12,7 @@ test.each([
 	["trading.max_orders_per_user", 100],
 	["trading.order_timeout_s", 30],
 	["trading.paper_deposits", false],
+	["trading.price_band_bps", 0],
 	["users.max_users", 10_000],
 	["orders.max_open_orders", 100_000],
 ] as const)("%s is %s until somebody sets it", (key, value) => {
@@ -33,6 +34,8 @@ test.each([
 	["trading.paper_deposits", true, true],
 	["trading.paper_deposits", 1, false],
 	["trading.paper_deposits", "true", false],
+	["trading.price_band_bps", 10_000, true],
+	["trading.price_band_bps", -1, false],
 ] as const)("%s may be %p: %s", (key, value, allowed) => {
 	expect(SETTINGS[key].check(value) === null).toBe(allowed);
 });

@@ -4,11 +4,12 @@ import {
 	bestLevels,
 	emptyBook,
 	fillResting,
-	findMatches,
-	ownersInReach,
 	removeOrder,
 } from "../../../services/trading/domain/book.ts";
-import { orderOf } from "./support.ts";
+import { findMatches } from "../../../services/trading/domain/matching.ts";
+import { BTC_USD, orderOf } from "./support.ts";
+
+const CONDITIONS = { market: BTC_USD, nowMs: 0, bandBps: null, lastTicks: null };
 
 function bookOf(...orders: Parameters<typeof orderOf>[0][]): Book {
 	const book = emptyBook();
@@ -16,7 +17,7 @@ function bookOf(...orders: Parameters<typeof orderOf>[0][]): Book {
 	return book;
 }
 const matchesOf = (book: Book, order: Parameters<typeof orderOf>[0]) =>
-	findMatches(book, orderOf({ userId: "taker", ...order })).matches.map((match) => [
+	findMatches(book, orderOf({ userId: "taker", ...order }), CONDITIONS).matches.map((match) => [
 		match.maker.orderId,
 		match.ticks,
 		match.lots,
@@ -59,12 +60,15 @@ test("an order stops at the first order of its own user", () => {
 		{ orderId: "other", side: "sell", userId: "bob", quantityLots: 2 },
 		{ orderId: "own", side: "sell", userId: "ann" },
 	);
-	expect(findMatches(book, orderOf({ orderId: "t", userId: "ann" }))).toMatchObject({ lots: 2, selfTrade: true });
+	expect(findMatches(book, orderOf({ orderId: "t", userId: "ann" }), CONDITIONS)).toMatchObject({
+		lots: 2,
+		stoppedBy: "self_trade",
+	});
 });
 
 test("a filled order leaves its place; a partly filled one keeps it", () => {
 	const book = bookOf({ orderId: "a", side: "sell", quantityLots: 5 }, { orderId: "b", side: "sell", quantityLots: 5 });
-	const a = findMatches(book, orderOf({ orderId: "t", userId: "taker" })).matches[0]?.maker;
+	const a = findMatches(book, orderOf({ orderId: "t", userId: "taker" }), CONDITIONS).matches[0]?.maker;
 	if (!a) throw new Error("nothing matched");
 	fillResting(book, a, 2);
 	expect(matchesOf(book, { orderId: "t", quantityLots: 4 })).toEqual([
@@ -94,16 +98,4 @@ test("levels are shown best first, and an emptied level is gone", () => {
 		[80, 10],
 	]);
 	expect(removeOrder(book, "b")).toBeUndefined();
-});
-
-test("whoever incoming orders can match is within their reach, and nobody beyond", () => {
-	const book = bookOf(
-		{ orderId: "a", side: "sell", userId: "a", priceTicks: 100, quantityLots: 5 },
-		{ orderId: "b", side: "sell", userId: "b", priceTicks: 101, quantityLots: 5 },
-		{ orderId: "c", side: "sell", userId: "c", priceTicks: 102, quantityLots: 5 },
-	);
-	const incoming = [orderOf({ orderId: "t", priceTicks: 101 })];
-	expect([...ownersInReach(book, "sell", incoming, 5)]).toEqual(["a"]);
-	expect([...ownersInReach(book, "sell", incoming, 100)]).toEqual(["a", "b"]);
-	expect([...ownersInReach(book, "sell", [], 100)]).toEqual([]);
 });

@@ -1,6 +1,6 @@
 import { type Accounts, accountOf, post } from "../../../services/trading/domain/accounts.ts";
 import { close, closeUnknown, type Execution, submit } from "../../../services/trading/domain/execute.ts";
-import { BTC_USD, executionWith, orderOf } from "./support.ts";
+import { BTC_USD, executionWith, marketOrderOf, orderOf } from "./support.ts";
 
 const PLENTY = 10n ** 20n;
 const lastOf = (execution: Execution) => execution.reports.at(-1)?.order;
@@ -31,13 +31,13 @@ test("a crossing order pays the resting price; both sides pay their fee in the q
 });
 
 test("what a gtc order cannot match rests; what an ioc order cannot match expires", () => {
-	for (const [rests, status] of [
-		[true, "partially_filled"],
-		[false, "expired"],
+	for (const [timeInForce, status] of [
+		["gtc", "partially_filled"],
+		["ioc", "expired"],
 	] as const) {
 		const execution = executionWith(["ann", "bob"], PLENTY);
 		submit(execution, orderOf({ orderId: "a", side: "sell", quantityLots: 4 }));
-		submit(execution, orderOf({ orderId: "b", userId: "bob", quantityLots: 10, rests }));
+		submit(execution, orderOf({ orderId: "b", userId: "bob", quantityLots: 10, timeInForce }));
 		expect(lastOf(execution)).toMatchObject({ orderId: "b", status, filledLots: 4 });
 	}
 });
@@ -45,7 +45,7 @@ test("what a gtc order cannot match rests; what an ioc order cannot match expire
 test.each([
 	["a limit order beyond its user's means", {}, 1_001n, "INSUFFICIENT_FUNDS"],
 	["a sale of more than its user has", { side: "sell", quantityLots: 100 }, 1n, "INSUFFICIENT_FUNDS"],
-	["a market order on an empty book", { priceTicks: null, rests: false }, PLENTY, "NO_LIQUIDITY"],
+	["a market order on an empty book", { orderType: "market", priceTicks: null }, PLENTY, "NO_LIQUIDITY"],
 ] as const)("%s is rejected and leaves nothing", (_what, over, balance, reason) => {
 	const execution = executionWith(["ann"], balance);
 	submit(execution, orderOf({ orderId: "a", ...over }));
@@ -62,7 +62,7 @@ test("a market order that can pay for what it meets is filled; one that cannot t
 		const execution = executionWith(["ann", "bob"], PLENTY);
 		accountOf(execution.accounts, "bob", "USD").balance = balance;
 		submit(execution, orderOf({ orderId: "a", side: "sell", quantityLots: 100_000 }));
-		submit(execution, orderOf({ orderId: "b", userId: "bob", priceTicks: null, rests: false, quantityLots: 100_000 }));
+		submit(execution, marketOrderOf({ orderId: "b", userId: "bob", quantityLots: 100_000 }));
 		expect(lastOf(execution)).toMatchObject({ orderId: "b", status });
 	}
 });

@@ -2,7 +2,7 @@ import { type Account, accountKey, emptyAccount, feeAccountOf } from "../../../s
 import { emptyBook } from "../../../services/trading/domain/book.ts";
 import type { Execution } from "../../../services/trading/domain/execute.ts";
 import { type Market, marketOf } from "../../../services/trading/domain/market.ts";
-import type { ExecutionOrder } from "../../../services/trading/domain/order.ts";
+import { type ExecutionOrder, newOrder } from "../../../services/trading/domain/order.ts";
 
 export const BTC_USD = marketOf({
 	symbol: "BTC-USD",
@@ -15,23 +15,37 @@ export const BTC_USD = marketOf({
 	status: "trading",
 });
 
+/** A limit buy of 10 lots at 100 by ann, but for what is told. */
 export function orderOf(over: Partial<ExecutionOrder> & { readonly orderId: string }): ExecutionOrder {
-	return {
+	const terms = {
 		userId: "ann",
 		side: "buy",
+		orderType: "limit",
+		timeInForce: "gtc",
 		priceTicks: 100,
-		rests: true,
-		quantityLots: 10,
-		filledLots: 0,
-		filledNotional: 0n,
-		fee: 0n,
-		hold: 0n,
-		status: "open",
-		rejectReason: null,
-		reportSeq: 0,
-		arrivalSeq: 0,
+		notional: null,
+		trailTicks: null,
+		trailBps: null,
+		postOnly: false,
+		reduceOnly: false,
+		displayLots: null,
+		selfTradePrevention: "expire_taker",
+		expiresAtMs: null,
+		replaces: null,
 		...over,
-	};
+	} as const;
+	const order = newOrder(terms, over.quantityLots ?? 10, over.stopTicks ?? null);
+	return Object.assign(order, over);
+}
+
+/** A market order by ann, without a price. */
+export function marketOrderOf(over: Partial<ExecutionOrder> & { readonly orderId: string }): ExecutionOrder {
+	return orderOf({ orderType: "market", priceTicks: null, ...over });
+}
+
+/** What a market order of `notional` units is before it has met anybody. */
+export function notionalOrderOf(orderId: string, userId: string, notional: bigint): ExecutionOrder {
+	return marketOrderOf({ orderId, userId, notional, quantityLots: 0 });
 }
 
 /** An execution in which each of `users` has `balance` units of both assets. */
@@ -49,6 +63,9 @@ export function executionWith(users: readonly string[], balance: bigint, market:
 		book: emptyBook(),
 		accounts: { byKey, postings: [] },
 		newId: () => `t${++ids}`,
+		nowMs: 1_000,
+		bandBps: null,
+		lastTicks: null,
 		tradeSeq: 0,
 		arrivalSeq: 0,
 		trades: [],
