@@ -1,5 +1,6 @@
 import { append, emptyLevels, type Levels, levelAt, succeed, unlink } from "./levels.ts";
 import { type ExecutionOrder, remainingLots, type Side } from "./order.ts";
+import { delist, emptyIndex, enlist, lookUp, type OrderIndex } from "./order-index.ts";
 import { emptyStops, MAX_STOPS, type Stops, watch } from "./stops.ts";
 
 /** A book holds this many orders at the most; a price level as many lots as a number counts exactly. */
@@ -11,12 +12,12 @@ export interface Book {
 	readonly sell: Levels;
 	readonly stops: Stops;
 	/** Resting and waiting ones. */
-	readonly byId: Map<string, ExecutionOrder>;
+	readonly byId: OrderIndex;
 }
 
 /** A book that nobody has ordered in. */
 export function emptyBook(): Book {
-	return { buy: emptyLevels("highest"), sell: emptyLevels("lowest"), stops: emptyStops(), byId: new Map() };
+	return { buy: emptyLevels("highest"), sell: emptyLevels("lowest"), stops: emptyStops(), byId: emptyIndex() };
 }
 
 /** Whether `order` would trade at that price. */
@@ -54,7 +55,7 @@ function shrink(book: Book, maker: ExecutionOrder, lots: number): boolean {
 		}
 	} else {
 		unlink(maker, level);
-		book.byId.delete(maker.orderId);
+		delist(book.byId, maker.orderId);
 	}
 	return fresh;
 }
@@ -71,7 +72,7 @@ export function addOrder(book: Book, order: ExecutionOrder): void {
 	// Of one that is loaded, a slice may have been filled in part.
 	if (order.visibleLots === 0) order.visibleLots = sliceOf(order);
 	append(book[order.side], limitOf(order), order);
-	book.byId.set(order.orderId, order);
+	enlist(book.byId, order);
 }
 
 /** Whether one more stop may wait. */
@@ -82,18 +83,18 @@ export function hasRoomForStop(book: Book): boolean {
 /** Lets a stop wait for its price. */
 export function addStop(book: Book, order: ExecutionOrder): void {
 	watch(book.stops, order);
-	book.byId.set(order.orderId, order);
+	enlist(book.byId, order);
 }
 
 /** Takes an order out of the book; undefined when it is not in it. */
 export function removeOrder(book: Book, orderId: string): ExecutionOrder | undefined {
-	const order = book.byId.get(orderId);
+	const order = lookUp(book.byId, orderId);
 	if (!order) return undefined;
 	if (order.status === "held") book.stops.count -= 1;
 	if (order.level) unlink(order, order.level);
 	else book.stops.trailing.delete(order);
 	order.visibleLots = 0;
-	book.byId.delete(orderId);
+	delist(book.byId, orderId);
 	return order;
 }
 
@@ -105,13 +106,13 @@ export function takePlace(book: Book, old: ExecutionOrder, order: ExecutionOrder
 	order.arrivalSeq = old.arrivalSeq;
 	succeed(old, old.level, order);
 	old.visibleLots = 0;
-	book.byId.delete(old.orderId);
-	book.byId.set(order.orderId, order);
+	delist(book.byId, old.orderId);
+	enlist(book.byId, order);
 }
 
 /** The resting or waiting order of that id, or undefined. */
 export function findOrder(book: Book, orderId: string): ExecutionOrder | undefined {
-	return book.byId.get(orderId);
+	return lookUp(book.byId, orderId);
 }
 
 /** The best `count` levels of a side as `[ticks, lots]`, best first. */

@@ -9,6 +9,7 @@ import {
 	type RejectReason,
 	remainingLots,
 } from "./order.ts";
+import { delist } from "./order-index.ts";
 import { rejectionOf, rejectionOfStop } from "./reject.ts";
 import { openHold, rehold, type Settlement, settle } from "./settlement.ts";
 import { isReached, startTrailing, takeTriggered } from "./stops.ts";
@@ -176,7 +177,7 @@ function enterTriggered(execution: Execution, tradesBefore: number): void {
 		}
 		const order = queue[at];
 		if (!order) return;
-		execution.book.byId.delete(order.orderId);
+		delist(execution.book.byId, order.orderId);
 		order.arrivalSeq = ++execution.arrivalSeq;
 		enter(execution, order, null);
 	}

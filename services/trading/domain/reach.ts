@@ -1,4 +1,4 @@
-import type { Book } from "./book.ts";
+import { type Book, findOrder } from "./book.ts";
 import type { Level } from "./levels.ts";
 import { affordableLots, type Market } from "./market.ts";
 import { type ExecutionOrder, remainingLots, type Side } from "./order.ts";
@@ -49,7 +49,7 @@ function widen(prices: Prices, ticks: number): void {
 
 /** How much an order can take out of the book: by matching, or by leaving it to those behind. */
 function lotsOf(market: Market, book: Book, { low }: Prices, order: ExecutionOrder): number {
-	const replaced = order.replaces === null ? undefined : book.byId.get(order.replaces);
+	const replaced = order.replaces === null ? undefined : findOrder(book, order.replaces);
 	const freed = replaced ? remainingLots(replaced) : 0;
 	if (order.notional === null) return order.quantityLots + freed;
 	const cheapest = Math.min(low, book.sell.best?.ticks ?? Infinity);

@@ -109,7 +109,9 @@ function shownSide(book: Book, side: Side): string {
 }
 
 function waitingIn(book: Book): string {
-	const waiting = [...book.byId.values()].filter((order) => order.status === "held").map((order) => order.orderId);
+	const orders = book.byId.shards.flatMap((shard) => [...shard.values()]);
+	assert.equal(orders.length, book.byId.size);
+	const waiting = orders.filter((order) => order.status === "held").map((order) => order.orderId);
 	assert.equal(waiting.length, book.stops.count);
 	return waiting.sort().join(" ");
 }
