@@ -11,8 +11,10 @@ import { atTheEnd, cleanUp, inOrder, keyOf, newSink, newSource, onlyOf, type Sin
 
 const AGGREGATES = Array.from({ length: 10 }, (_, i) => `a${i}`);
 const MAX_REPEATS = 5;
-/** By so much a poison event may delay those of other aggregates; a consumer that is stuck would be for seconds. */
+/** By so much a poison event may delay those of other aggregates. */
 const MAX_DELAY_MS = 1_000;
+/** A machine that stalls may delay one of them by more; a consumer that waits for the last try does so for 12.8 s. */
+const MAX_STALL_MS = 6_000;
 const BETWEEN_BYSTANDERS_MS = 100;
 const PATIENCE_MS = 20_000;
 /** The tries of a poison event take 17 s. */
@@ -110,7 +112,9 @@ export function describeEventBus(connect: () => Transport): void {
 				await delay(BETWEEN_BYSTANDERS_MS);
 			}
 			expect(delaysMs.length).toBeGreaterThan(10);
-			expect(Math.max(...delaysMs)).toBeLessThan(MAX_DELAY_MS);
+			delaysMs.sort((a, b) => a - b);
+			expect(delaysMs[Math.floor(delaysMs.length * 0.9)]).toBeLessThan(MAX_DELAY_MS);
+			expect(delaysMs.at(-1)).toBeLessThan(MAX_STALL_MS);
 			expect(tries).toBe(5);
 			await until(async () => (await sink.deliveries()).length === 1);
 			expect(await sink.deliveries()).toEqual([dead]);
