@@ -15,7 +15,7 @@ const TYPES: readonly OrderType[] = [
 	...(["market", "market", "stop", "stop_limit", "trailing_stop"] as const),
 ];
 const price = fc.integer({ min: 94, max: 106 });
-const lots = fc.integer({ min: 1, max: 30 });
+const quantities = fc.integer({ min: 1, max: 30 });
 /** Nothing more often than a value. */
 const seldom = (arbitrary: fc.Arbitrary<number>) =>
 	fc.oneof({ weight: 3, arbitrary: fc.constant(null) }, { weight: 1, arbitrary });
@@ -27,7 +27,7 @@ const submission = fc.record({
 	type: fc.constantFrom(...TYPES),
 	user: fc.constantFrom(...USERS),
 	side: fc.constantFrom("buy" as const, "sell" as const),
-	lots,
+	lots: quantities,
 	price,
 	stop: price,
 	tif: fc.constantFrom("gtc" as const, "gtc" as const, "gtc" as const, "ioc" as const, "fok" as const),
@@ -42,7 +42,7 @@ const submission = fc.record({
 });
 /** Of the orders so far, counted from the last one. */
 const nth = fc.nat({ max: 40 });
-const replacement = fc.record({ kind: fc.constant("replace" as const), nth, price: seldom(price), lots: seldom(lots) });
+const replacement = fc.record({ kind: fc.constant("replace" as const), nth, price: seldom(price), lots: seldom(quantities) });
 const ending = fc.record({
 	kind: fc.constant("end" as const),
 	nth,
