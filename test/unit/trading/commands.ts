@@ -42,7 +42,12 @@ const submission = fc.record({
 });
 /** Of the orders so far, counted from the last one. */
 const nth = fc.nat({ max: 40 });
-const replacement = fc.record({ kind: fc.constant("replace" as const), nth, price: seldom(price), lots: seldom(quantities) });
+const replacement = fc.record({
+	kind: fc.constant("replace" as const),
+	nth,
+	price: seldom(price),
+	lots: seldom(quantities),
+});
 const ending = fc.record({
 	kind: fc.constant("end" as const),
 	nth,
