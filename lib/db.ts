@@ -1,21 +1,23 @@
-import { ConnectionAcquireTimeoutError, ConnectionError, QueryTypes, Sequelize, type Transaction } from "sequelize";
+import { ConnectionAcquireTimeoutError, ConnectionError, Sequelize } from "sequelize";
 import { refuse } from "./refuse.ts";
 
 /** A value that a statement's `$1` can stand for; arrays go to PostgreSQL as arrays. */
 export type Bind = string | number | boolean | null | Date | readonly (string | number | boolean | null)[];
 
-/** One database transaction; statements reach the database through it or not at all. */
+/** One database transaction; statements reach the database through it or not at all, in the order of the calls. */
 export interface Tx {
 	/**
-	 * Statements are sent in the order of the calls. Those that need nothing of each other may be called together and
-	 * awaited by `Promise.all`: they then share one round trip. Gives the rows of `sql`; NUMERIC and BIGINT come as
-	 * text, TIMESTAMPTZ as Date.
+	 * Gives the rows of `sql`; NUMERIC and BIGINT come as text, TIMESTAMPTZ as Date. Statements that need nothing of
+	 * each other may be called together and awaited by `Promise.all`: they then share one round trip.
 	 */
 	query<Row extends object = Record<string, unknown>>(sql: string, bind?: readonly Bind[]): Promise<Row[]>;
+	/**
+	 * Sends a change whose result nobody needs: it shares the commit's round trip. When it fails, so does the
+	 * transaction.
+	 */
+	execute(sql: string, bind?: readonly Bind[]): void;
 	/** Runs `work` once the transaction has committed, and not at all when it has not. */
 	afterCommit(work: () => void): void;
-	/** For Sequelize's models. */
-	readonly transaction: Transaction;
 }
 
 export interface Db {
@@ -30,7 +32,15 @@ export interface Db {
 /** What the driver's connection has that we use; Sequelize's types leave it out. */
 interface Connection {
 	pipeline: boolean;
-	query(sql: string, values?: readonly Bind[]): Promise<{ readonly rows: readonly object[] }>;
+	query(statement: Statement): Promise<{ readonly command: string; readonly rows: readonly object[] }>;
+	readonly connection: { readonly stream: { cork(): void; uncork(): void } };
+}
+
+/** What the driver sends; one with a name is parsed by the server once per connection. */
+interface Statement {
+	readonly text: string;
+	readonly name?: string;
+	readonly values?: readonly Bind[];
 }
 
 interface DriverError extends Error {
@@ -53,9 +63,18 @@ const CONNECT_TIMEOUT_MS = 3_000;
 /** A full pool answers 503 after this long, rather than let callers queue past their deadlines. */
 const ACQUIRE_TIMEOUT_MS = 3_000;
 
+/** "cached plan must not change result type": a migration has changed a table under a prepared statement. */
+const OUTDATED_STATEMENT = "0A000";
+
 /** serialization_failure, deadlock_detected, lock_not_available: the transaction did nothing and may be run again. */
-const RETRIED_STATES: ReadonlySet<string> = new Set(["40001", "40P01", "55P03"]);
+const RETRIED_STATES: ReadonlySet<string> = new Set(["40001", "40P01", "55P03", OUTDATED_STATEMENT]);
+
+/** What a statement says that came behind the one that failed. */
+const IN_FAILED_TRANSACTION = "25P02";
 const MAX_ATTEMPTS = 5;
+
+/** Each takes memory of each connection's server process; no service has nearly as many. */
+const MAX_STATEMENTS = 500;
 
 /** Why a connection may be refused for good: its role is not there, or the user is no member of it. */
 const WRONG_ROLE: ReadonlySet<string> = new Set(["22023", "42501"]);
@@ -92,43 +111,123 @@ export function openDb(url: string, options: DbOptions): Db {
 		(connection as Connection).pipeline = true;
 	});
 
-	function transactOnce<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-		return sequelize.transaction((transaction) => {
-			const { connection } = transaction as Transaction & { readonly connection: Connection };
-			let open = true;
-			const tx: Tx = {
-				async query<Row extends object>(sql: string, bind: readonly Bind[] = []) {
-					// The connection may already serve another transaction.
-					if (!open) throw new Error("a statement came after the end of its transaction");
-					// Straight to the driver, which sends statements in the order of these calls, waiting for none.
-					const { rows } = await connection.query(sql, bind.length > 0 ? bind : undefined);
-					return rows as Row[];
-				},
-				afterCommit: (done) => transaction.afterCommit(done),
-				transaction,
-			};
-			return work(tx).finally(() => (open = false));
-		});
+	const statements = statementNames();
+
+	async function connected<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+		const pool = sequelize.connectionManager;
+		const connection = (await pool.getConnection({ type: "write" })) as Connection;
+		try {
+			return await work(connection);
+		} finally {
+			// The pool looks at it before it hands it out again.
+			pool.releaseConnection(connection);
+		}
+	}
+
+	async function attempt<T>(work: () => Promise<T>): Promise<T> {
+		for (let attempts = 1; ; attempts++) {
+			try {
+				return await work();
+			} catch (error) {
+				const state = sqlStateOf(error) ?? "";
+				if (state === OUTDATED_STATEMENT) statements.renew();
+				if (attempts >= MAX_ATTEMPTS || !RETRIED_STATES.has(state)) throw asUnavailable(error);
+				await new Promise((done) => setTimeout(done, Math.random() * 10 * 2 ** attempts));
+			}
+		}
 	}
 
 	return {
 		sequelize,
-		async transaction(work) {
-			for (let attempt = 1; ; attempt++) {
-				try {
-					return await transactOnce(work);
-				} catch (error) {
-					if (attempt >= MAX_ATTEMPTS || !RETRIED_STATES.has(sqlStateOf(error) ?? "")) throw asUnavailable(error);
-					await new Promise((done) => setTimeout(done, Math.random() * 10 * 2 ** attempt));
-				}
-			}
-		},
+		transaction: (work) => attempt(() => connected((connection) => transact(connection, statements.of, work))),
 		query: (sql, bind = []) =>
-			sequelize
-				.query<never>(sql, { type: QueryTypes.SELECT, ...(bind.length > 0 && { bind: [...bind] }) })
-				.catch((error) => Promise.reject(asUnavailable(error))),
+			attempt(() =>
+				connected(async (connection) => (await connection.query(statements.of(sql, bind))).rows as never[]),
+			),
 		close: () => sequelize.close(),
 	};
+}
+
+/** Statements by their texts; a text with values gets a name, so that the server parses and plans it once. */
+function statementNames() {
+	const names = new Map<string, string>();
+	let generation = 0;
+	return {
+		of(text: string, values: readonly Bind[]): Statement {
+			if (values.length === 0) return { text };
+			const known = names.get(text);
+			if (known === undefined && names.size >= MAX_STATEMENTS) return { text, values };
+			const name = known ?? `s${generation}_${names.size}`;
+			if (known === undefined) names.set(text, name);
+			return { text, name, values };
+		},
+		/** What has been prepared is prepared again, under new names. */
+		renew() {
+			generation += 1;
+			names.clear();
+		},
+	};
+}
+
+/**
+ * One transaction on `connection`. Statements go straight to the driver, which waits for none: BEGIN travels with the
+ * first of them, COMMIT with the last.
+ */
+async function transact<T>(
+	connection: Connection,
+	statementOf: (sql: string, bind: readonly Bind[]) => Statement,
+	work: (tx: Tx) => Promise<T>,
+): Promise<T> {
+	const committed: (() => void)[] = [];
+	let open = true;
+	let failure: unknown;
+	const send = (statement: Statement) => {
+		holdTurn(connection);
+		const sent = connection.query(statement);
+		// The first error is the transaction's, whether or not somebody waits for that statement.
+		sent.catch((error) => {
+			if (failure === undefined || sqlStateOf(failure) === IN_FAILED_TRANSACTION) failure = error;
+		});
+		return sent;
+	};
+	const tx: Tx = {
+		async query<Row extends object>(sql: string, bind: readonly Bind[] = []) {
+			// The connection may already serve another transaction.
+			if (!open) throw new Error("a statement came after the end of its transaction");
+			return (await send(statementOf(sql, bind))).rows as Row[];
+		},
+		execute(sql, bind = []) {
+			if (!open) throw new Error("a statement came after the end of its transaction");
+			void send(statementOf(sql, bind));
+		},
+		afterCommit: (done) => void committed.push(done),
+	};
+	void send({ text: "BEGIN" });
+	try {
+		const result = await work(tx).finally(() => (open = false));
+		const { command } = await send({ text: "COMMIT" });
+		if (command !== "COMMIT") throw failure ?? new Error("the transaction was rolled back");
+		for (const done of committed) done();
+		return result;
+	} catch (error) {
+		await connection.query({ text: "ROLLBACK" }).catch(() => {}); // a connection that is gone has rolled back
+		throw sqlStateOf(error) === IN_FAILED_TRANSACTION ? failure : error;
+	}
+}
+
+/** Connections whose writes of this turn of the event loop go out together. */
+const held = new WeakSet<Connection>();
+
+/** Each write to a socket costs more than to make the statement that it carries. */
+function holdTurn(connection: Connection): void {
+	if (held.has(connection)) return;
+	held.add(connection);
+	const { stream } = connection.connection;
+	stream.cork();
+	process.nextTick(() => {
+		held.delete(connection);
+		stream.uncork();
+	});
 }
 
 /** The name of the constraint that `error` broke, or undefined. */

@@ -24,6 +24,47 @@ test("statements that are called together run in the order of the calls, and one
 	expect(rows).toEqual([{ id: 10 }]);
 });
 
+test("a change that nobody waits for is kept by the commit, or fails the transaction with its own error", async () => {
+	const { db } = database;
+	const lost = db.transaction(async (tx) => {
+		tx.execute("INSERT INTO t (id) VALUES ($1)", [1]);
+		tx.execute("INSERT INTO t (id) VALUES ($1)", [20]);
+	});
+	await expect(lost).rejects.toMatchObject({ code: "23505", constraint: "t_pkey" });
+	const behind = db.transaction(async (tx) => {
+		tx.execute("INSERT INTO t (id) VALUES ($1)", [1]);
+		await insert(tx, 20);
+	});
+	await expect(behind).rejects.toMatchObject({ code: "23505", constraint: "t_pkey" });
+	expect(await ids()).not.toContain(20);
+	await db.transaction(async (tx) => tx.execute("INSERT INTO t (id) VALUES ($1)", [20]));
+	expect(await ids()).toContain(20);
+});
+
+test("a transaction whose statement failed does not pass for committed, whoever caught the error", async () => {
+	const caught = database.db.transaction(async (tx) => {
+		await insert(tx, 21);
+		await insert(tx, 1).catch(() => {});
+	});
+	await expect(caught).rejects.toMatchObject({ code: "23505" });
+	expect(await ids()).not.toContain(21);
+	const renamed = database.db.transaction((tx) => insert(tx, 1).catch(() => Promise.reject(new Error("taken"))));
+	await expect(renamed).rejects.toThrow("taken");
+});
+
+test("a table that gets a column meanwhile is read on, in transactions and outside", async () => {
+	const { db } = database;
+	await db.query("CREATE TABLE growing (id integer)");
+	await db.query("INSERT INTO growing VALUES (1)");
+	const read = "SELECT * FROM growing WHERE id = $1";
+	const readOften = () => Promise.all(Array.from({ length: 12 }, () => db.query(read, [1])));
+	await readOften();
+	await db.query("ALTER TABLE growing ADD COLUMN n integer NOT NULL DEFAULT 5");
+	expect(await db.transaction((tx) => tx.query(read, [1]))).toEqual([{ id: 1, n: 5 }]);
+	expect(new Set((await readOften()).map((rows) => JSON.stringify(rows)))).toEqual(new Set(['[{"id":1,"n":5}]']));
+	await db.query("DROP TABLE growing");
+});
+
 test("the constraint that was broken has a name, inside a transaction and outside", async () => {
 	const { db } = database;
 	const inside = await db.transaction((tx) => insert(tx, 1)).catch(brokenConstraint);
