@@ -23,7 +23,7 @@ export interface Tx {
 export interface Db {
 	readonly sequelize: Sequelize;
 	/** Runs `work` in one transaction, again from the start when it lost a race for locks. */
-	transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+	transaction<T>(work: (tx: Tx) => T | Promise<T>): Promise<T>;
 	/** One statement outside any transaction: for reads. */
 	query<Row extends object = Record<string, unknown>>(sql: string, bind?: readonly Bind[]): Promise<Row[]>;
 	close(): Promise<void>;
@@ -54,6 +54,8 @@ interface DbOptions {
 	readonly poolSize: number;
 	/** What every connection of the pool acts as, from its start; the user of the URL must be a member of it. */
 	readonly role?: string;
+	/** For a service, whose statements find a few rows by their keys, however large a table is or was when planned. */
+	readonly byKeys?: boolean;
 }
 
 const STATEMENT_TIMEOUT_MS = 15_000;
@@ -65,6 +67,12 @@ const ACQUIRE_TIMEOUT_MS = 3_000;
 
 /** "cached plan must not change result type": a migration has changed a table under a prepared statement. */
 const OUTDATED_STATEMENT = "0A000";
+
+/**
+ * A prepared statement keeps its plan while a young table grows a thousandfold, so the planner may not choose what is
+ * only good for a small one: reading all of it. Where there is no index to go by, it still does.
+ */
+const BY_KEYS = ["enable_seqscan=off", "enable_hashjoin=off", "enable_mergejoin=off", "jit=off"];
 
 /** serialization_failure, deadlock_detected, lock_not_available: the transaction did nothing and may be run again. */
 const RETRIED_STATES: ReadonlySet<string> = new Set(["40001", "40P01", "55P03", OUTDATED_STATEMENT]);
@@ -103,7 +111,9 @@ export function openDb(url: string, options: DbOptions): Db {
 			idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
 			connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
 			keepAlive: true,
-			...(options.role && { options: `-c role=${options.role}` }),
+			options: [...(options.byKeys ? BY_KEYS : []), ...(options.role ? [`role=${options.role}`] : [])]
+				.map((setting) => `-c ${setting}`)
+				.join(" "),
 		},
 	});
 
@@ -176,7 +186,7 @@ function statementNames() {
 async function transact<T>(
 	connection: Connection,
 	statementOf: (sql: string, bind: readonly Bind[]) => Statement,
-	work: (tx: Tx) => Promise<T>,
+	work: (tx: Tx) => T | Promise<T>,
 ): Promise<T> {
 	const committed: (() => void)[] = [];
 	let open = true;
@@ -204,12 +214,14 @@ async function transact<T>(
 	};
 	void send({ text: "BEGIN" });
 	try {
-		const result = await work(tx).finally(() => (open = false));
+		const result = await work(tx);
+		open = false;
 		const { command } = await send({ text: "COMMIT" });
 		if (command !== "COMMIT") throw failure ?? new Error("the transaction was rolled back");
 		for (const done of committed) done();
 		return result;
 	} catch (error) {
+		open = false;
 		await connection.query({ text: "ROLLBACK" }).catch(() => {}); // a connection that is gone has rolled back
 		throw sqlStateOf(error) === IN_FAILED_TRANSACTION ? failure : error;
 	}

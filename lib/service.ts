@@ -83,12 +83,12 @@ export type EventHandler<This, E extends keyof Events> = (
 	this: This,
 	tx: Tx,
 	events: readonly Envelope<E, Events[E]>[],
-) => Promise<void>;
+) => Promise<void> | void;
 
 /** The durable events that a service handles; see `mixins/consumer.mixin.ts`. */
 export type Consumes<This> = { [E in keyof Events]?: EventHandler<This, E> } & {
 	/** Takes every type that has no handler of its own. */
-	"*"?: (this: This, tx: Tx, events: readonly AnyEvent[]) => Promise<void>;
+	"*"?: (this: This, tx: Tx, events: readonly AnyEvent[]) => Promise<void> | void;
 };
 
 type Lifecycle<This> = Pick<

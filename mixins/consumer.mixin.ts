@@ -24,7 +24,7 @@ interface Options {
 	readonly except?: readonly string[];
 }
 
-type Handlers = Readonly<Record<string, (tx: Tx, events: readonly Envelope[]) => Promise<void>>>;
+type Handlers = Readonly<Record<string, (tx: Tx, events: readonly Envelope[]) => Promise<void> | void>>;
 type Consuming = Service & Vars;
 
 /** Feeds the handlers under `consumes` of the service `name` from the event bus. Needs `database(name)`. */

@@ -36,6 +36,7 @@ export function database(name: string, options: Options = {}) {
 			this.db = openDb(databaseUrl(name), {
 				applicationName: `${name}@${this.broker.nodeID}`,
 				poolSize: databasePoolSize,
+				byKeys: true,
 				...options,
 			});
 		},

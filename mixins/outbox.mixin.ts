@@ -11,7 +11,7 @@ import { internalActions, mixin } from "../lib/service.ts";
 /** What a service that tells events has. */
 export interface Outbox {
 	/** Writes events in the transaction of the change that they tell of, so that neither can be without the other. */
-	stage(tx: Tx, events: readonly Staged[]): Promise<void>;
+	stage(tx: Tx, events: readonly Staged[]): void;
 }
 
 interface Vars {
@@ -32,8 +32,8 @@ export function outbox(name: string) {
 
 	return mixin<Outbox, Vars>({
 		methods: {
-			async stage(tx, events) {
-				await stage(tx, name, events);
+			stage(tx, events) {
+				stage(tx, name, events);
 				tx.afterCommit(() => this.relay?.kick());
 			},
 		},

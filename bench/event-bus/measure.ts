@@ -12,7 +12,7 @@ import { createDatabase } from "../../test/support/databases.ts";
 import { until } from "../../test/support/until.ts";
 import { batches } from "./events.ts";
 
-type Handler = (tx: Tx, events: readonly Envelope[]) => Promise<void>;
+type Handler = (tx: Tx, events: readonly Envelope[]) => Promise<void> | void;
 
 /** What takes events in: a database, the table in it that must have each event once, and what writes it. */
 interface Sink {

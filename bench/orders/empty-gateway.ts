@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { AddressInfo, Server } from "node:net";
-import { type Service, ServiceBroker } from "moleculer";
+import { ServiceBroker, type ServiceSchema } from "moleculer";
 import ApiGateway from "moleculer-web";
 
 /**
@@ -9,16 +9,18 @@ import ApiGateway from "moleculer-web";
  */
 const broker = new ServiceBroker({ logger: false });
 broker.createService({ name: "empty", actions: { run: () => ({}) } });
-const gateway = broker.createService({
+const settings = {
+	ip: "127.0.0.1",
+	port: 0,
+	routes: [{ path: "/api", aliases: { "POST /orders": "empty.run" }, bodyParsers: { json: true } }],
+};
+const schema: ServiceSchema<typeof settings> = {
 	name: "gateway",
-	mixins: [ApiGateway],
-	settings: {
-		ip: "127.0.0.1",
-		port: 0,
-		routes: [{ path: "/api", aliases: { "POST /orders": "empty.run" }, bodyParsers: { json: true } }],
-	},
-} as Parameters<typeof broker.createService>[0]) as Service & { readonly server: Server };
+	mixins: [ApiGateway as Partial<ServiceSchema>],
+	settings,
+};
+const { server }: { readonly server?: Server } = broker.createService(schema);
 await broker.start();
-process.send?.({ url: `http://127.0.0.1:${(gateway.server.address() as AddressInfo).port}` });
+process.send?.({ url: `http://127.0.0.1:${(server?.address() as AddressInfo).port}` });
 await once(process, "disconnect");
 process.exit(0);

@@ -11,13 +11,14 @@ const ADMIN = { user_id: "00000000-0000-4000-8000-000000000000", username: "benc
 const MONEY = { USD: "100000000000", BTC: "10000000", ETH: "10000000" };
 
 const { broker, url, stop } = await startEmbedded(silentProgress);
-const traders = await Promise.all(Array.from({ length: Number(process.argv[2]) }, (_, i) => provide(`trader-${i}`)));
+const traders: { readonly username: string; readonly password: string }[] = [];
+for (let i = 0; i < Number(process.argv[2]); i++) traders.push(await provide(`trader-${i}`));
 process.send?.({ url, traders });
 await once(process, "disconnect");
 await stop();
 process.exit(0);
 
-async function provide(username: string): Promise<{ readonly username: string; readonly password: string }> {
+async function provide(username: string): Promise<(typeof traders)[number]> {
 	const password = `${username}-long-enough`;
 	const email = `${username}@example.com`;
 	const { user_id } = await call(broker, "auth.provision", { username, email, password, roles: ["trader"] });

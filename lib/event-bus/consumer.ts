@@ -11,7 +11,7 @@ import type { BusLogger, Consumption, Transport } from "./transport.ts";
 
 export { isTooEarly, tooEarly } from "./failures.ts";
 
-type Handler = (tx: Tx, events: readonly Envelope[]) => Promise<void>;
+type Handler = (tx: Tx, events: readonly Envelope[]) => Promise<void> | void;
 
 interface ConsumerOptions {
 	readonly name: string;
@@ -109,12 +109,11 @@ async function handle(handling: Handling, takeIn: TakeIn, events: readonly Envel
 
 function handleTogether({ db, name, run }: Handling, takeIn: TakeIn, events: readonly Envelope[]): Promise<void> {
 	return db.transaction(async (tx) => {
-		const fresh = await takeIn(tx, events);
-		if (fresh.length === 0) return;
-		const blocked = await findBlocked(tx, fresh);
-		if (blocked.size > 0) await keep(tx, name, [...blocked].map(behind));
-		const free = fresh.filter((event) => !blocked.has(event));
-		await run(tx, free);
+		const [fresh, waiting] = await Promise.all([takeIn(tx, events), findBlocked(tx, events)]);
+		const blocked = fresh.filter((event) => waiting.has(event));
+		if (blocked.length > 0) await keep(tx, name, blocked.map(behind));
+		const free = fresh.filter((event) => !waiting.has(event));
+		if (free.length > 0) await run(tx, free);
 	});
 }
 
@@ -152,7 +151,7 @@ async function keep(tx: Tx, name: string, deliveries: readonly Delivery[]): Prom
 	if ((await countLive(tx, MAX_WAITING)) >= MAX_WAITING) {
 		throw refuse("CAPACITY_EXCEEDED", `Too many events of '${name}' wait to be tried again`);
 	}
-	await setAside(tx, deliveries);
+	setAside(tx, deliveries);
 }
 
 function behind(event: Envelope): Delivery {

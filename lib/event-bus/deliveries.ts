@@ -30,8 +30,8 @@ type DeliveryCounts = Pick<ConsumerBacklog, Fate["state"]>;
 const MAX_ERROR_LENGTH = 1_000;
 
 /** Sets events aside; one that is already there stays as it is. */
-export async function setAside(tx: Tx, deliveries: readonly Delivery[]): Promise<void> {
-	await tx.query(
+export function setAside(tx: Tx, deliveries: readonly Delivery[]): void {
+	tx.execute(
 		`INSERT INTO deliveries (event_id, aggregate_id, aggregate_seq, envelope, state, attempts, last_error, next_try_at)
 		SELECT event_id, aggregate_id, aggregate_seq, envelope, state, attempts, last_error,
 			now() + delay_ms * interval '1 millisecond'
@@ -102,8 +102,8 @@ export async function readDue(tx: Tx, aggregateId: string, limit: number): Promi
 }
 
 /** Forgets deliveries that have been handled. */
-export async function settle(tx: Tx, deliveries: readonly KeptDelivery[]): Promise<void> {
-	await tx.query("DELETE FROM deliveries WHERE event_id = ANY ($1::uuid[])", [
+export function settle(tx: Tx, deliveries: readonly KeptDelivery[]): void {
+	tx.execute("DELETE FROM deliveries WHERE event_id = ANY ($1::uuid[])", [
 		deliveries.map(({ event }) => event.event_id),
 	]);
 }

@@ -37,13 +37,13 @@ const REFILL_TIMEOUT = "10min";
 const MAX_DATA_BYTES = 768 * 1_024;
 
 /** Writes `events` of the service `service` in one statement, in their order, to be published after the commit. */
-export async function stage(tx: Tx, service: string, events: readonly Staged[]): Promise<void> {
+export function stage(tx: Tx, service: string, events: readonly Staged[]): void {
 	const foreign = events.find((event) => tellerOf(sourceOf(event.type)) !== service);
 	if (foreign) throw new Error(`'${service}' cannot tell '${foreign.type}': an event's type begins with its source`);
 	if (events.length === 0) return;
 	// clock_timestamp(), not now(): within an aggregate time must not run backwards, and a transaction may begin
 	// long before it gets the aggregate's lock.
-	await tx.query(
+	tx.execute(
 		`WITH told AS (
 			INSERT INTO outbox (event_id, type, aggregate_id, aggregate_seq, data, correlation_id, causation_id,
 				actor, version, occurred_at)
@@ -112,11 +112,11 @@ export async function hasUnpublished(db: Db): Promise<boolean> {
 }
 
 /** Takes what the transport has accepted off the queue, and keeps its receipt if it gave one. */
-export async function markPublished(tx: Tx, accepted: readonly Unpublished[], receipt: Receipt | null): Promise<void> {
+export function markPublished(tx: Tx, accepted: readonly Unpublished[], receipt: Receipt | null): void {
 	const positions = accepted.map((entry) => entry.position);
-	await tx.query("DELETE FROM outbox_queue WHERE position = ANY ($1::bigint[])", [positions]);
+	tx.execute("DELETE FROM outbox_queue WHERE position = ANY ($1::bigint[])", [positions]);
 	if (!receipt) return;
-	await tx.query(
+	tx.execute(
 		"INSERT INTO outbox_receipt (receipt) VALUES ($1) ON CONFLICT (only_row) DO UPDATE SET receipt = excluded.receipt",
 		[JSON.stringify(receipt)],
 	);

@@ -96,19 +96,23 @@ export function startRelay(options: RelayOptions): Relay {
  */
 function publishNext({ db, source, transport, logger }: RelayOptions): Promise<boolean> {
 	return db.transaction(async (tx) => {
-		if (!(await tryLock(tx, LOCKS.relay))) return false;
-		const earlier = await lastReceipt(tx);
+		// Behind the lock in the same round trip: whoever had it before has committed what these then see.
+		const [locked, earlier, batch] = await Promise.all([
+			tryLock(tx, LOCKS.relay),
+			lastReceipt(tx),
+			nextUnpublished(tx, BATCH),
+		]);
+		if (!locked) return false;
 		const lost = async () => earlier !== null && !(await transport.holds(earlier));
 		// Asked before, lest these events overtake those that were lost; and after, since this batch's receipt would
 		// hide a loss that came between.
 		if (await lost()) return publishAgain(tx, source, logger);
-		const batch = await nextUnpublished(tx, BATCH);
 		if (batch.length === 0) return false;
 		const receipt = await transport.publish(batch.map((entry) => entry.event));
 		if (await lost()) return publishAgain(tx, source, logger);
 		// No commit of the path of money: a mark that a crash of the server undoes is made again.
-		await tx.query("SELECT set_config('synchronous_commit', 'off', true)");
-		await markPublished(tx, batch, receipt);
+		tx.execute("SET LOCAL synchronous_commit = off");
+		markPublished(tx, batch, receipt);
 		return batch.length === BATCH;
 	});
 }

@@ -46,7 +46,7 @@ async function retry(handling: Handling, aggregateId: string, limit: number): Pr
 			chain = (await tryLock(tx, LOCKS.retry)) ? await readDue(tx, aggregateId, limit) : [];
 			const events = chain.map((kept) => kept.event);
 			await handling.run(tx, events);
-			await settle(tx, chain);
+			settle(tx, chain);
 		});
 	} catch (error) {
 		const [head] = chain;

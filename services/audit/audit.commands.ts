@@ -80,34 +80,30 @@ async function append(audit: Teller, tx: Tx, drafts: readonly Draft[]): Promise<
 	const links = chained(head, [...fresh.values()]);
 	const last = links.at(-1);
 	if (!last) return;
-	await Promise.all([
-		store.insertLinks(tx, links),
-		store.moveHead(tx, last),
-		...(last.seq - head.anchored_seq >= ANCHOR_EVERY ? [anchor(audit, tx, last, head.anchors + 1)] : []),
-	]);
+	store.insertLinks(tx, links);
+	store.moveHead(tx, last);
+	if (last.seq - head.anchored_seq >= ANCHOR_EVERY) anchor(audit, tx, last, head.anchors + 1);
 }
 
 /** Anchors the head of the chain if some record has waited for that for `ageS` seconds. */
 export function anchorOverdue(audit: Database & Outbox, ageS: number): Promise<void> {
 	return audit.db.transaction(async (tx) => {
 		const head = await store.lockOverdueHead(tx, ageS);
-		if (head) await anchor(audit, tx, head, head.anchors + 1);
+		if (head) anchor(audit, tx, head, head.anchors + 1);
 	});
 }
 
 /** Keeps the place and tells of it: the history, in another database, is the witness. */
-async function anchor(audit: Teller, tx: Tx, { seq, hash }: Place, count: number): Promise<void> {
-	await Promise.all([
-		store.insertAnchor(tx, { seq, hash }),
-		audit.stage(tx, [
-			{
-				type: "audit.anchored",
-				aggregate_id: CHAIN,
-				aggregate_seq: count,
-				data: { seq, hash },
-				correlation_id: newId(),
-				actor: null,
-			},
-		]),
+function anchor(audit: Teller, tx: Tx, { seq, hash }: Place, count: number): void {
+	store.insertAnchor(tx, { seq, hash });
+	audit.stage(tx, [
+		{
+			type: "audit.anchored",
+			aggregate_id: CHAIN,
+			aggregate_seq: count,
+			data: { seq, hash },
+			correlation_id: newId(),
+			actor: null,
+		},
 	]);
 }

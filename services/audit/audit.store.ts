@@ -61,9 +61,9 @@ export async function selectKnown(tx: Tx, eventIds: readonly string[]): Promise<
 }
 
 /** Adds to the chain what follows its locked head. */
-export async function insertLinks(tx: Tx, links: readonly Link[]): Promise<void> {
+export function insertLinks(tx: Tx, links: readonly Link[]): void {
 	const column = <T>(pick: (link: Link) => T) => links.map(pick);
-	await tx.query(
+	tx.execute(
 		`INSERT INTO records (${COLUMNS})
 		SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[],
 			$8::text[], $9::text[], $10::text[], $11::text[], $12::text[])`,
@@ -85,8 +85,8 @@ export async function insertLinks(tx: Tx, links: readonly Link[]): Promise<void>
 }
 
 /** Moves the locked head on to a record that is not anchored yet. */
-export async function moveHead(tx: Tx, { seq, hash }: Place): Promise<void> {
-	await tx.query(
+export function moveHead(tx: Tx, { seq, hash }: Place): void {
+	tx.execute(
 		`UPDATE chain_head SET seq = $1, hash = $2,
 			unanchored_since = coalesce(unanchored_since, clock_timestamp())`,
 		[seq, hash],
@@ -94,11 +94,9 @@ export async function moveHead(tx: Tx, { seq, hash }: Place): Promise<void> {
 }
 
 /** Anchors the record at the locked head. */
-export async function insertAnchor(tx: Tx, { seq, hash }: Place): Promise<void> {
-	await Promise.all([
-		tx.query("INSERT INTO anchors (seq, hash) VALUES ($1, $2)", [seq, hash]),
-		tx.query("UPDATE chain_head SET anchored_seq = seq, anchors = anchors + 1, unanchored_since = NULL"),
-	]);
+export function insertAnchor(tx: Tx, { seq, hash }: Place): void {
+	tx.execute("INSERT INTO anchors (seq, hash) VALUES ($1, $2)", [seq, hash]);
+	tx.execute("UPDATE chain_head SET anchored_seq = seq, anchors = anchors + 1, unanchored_since = NULL");
 }
 
 /** The ends of the chain, and of its tables. */

@@ -25,7 +25,7 @@ export async function createKey(auth: Auth, ctx: Request<"createApiKey">): Promi
 		if ((await store.countKeys(tx, user_id)) >= MAX_KEYS_PER_USER)
 			throw refuse("MAX_API_KEYS", "Delete a key before you make another", { limit: MAX_KEYS_PER_USER });
 		const made = await store.insertKey(tx, { key_id, user_id, secret_hash, name, scopes, ip_allow });
-		await auth.stage(tx, [
+		auth.stage(tx, [
 			{
 				type: "auth.key_created",
 				aggregate_id: `api-key:${key_id}`,
@@ -46,7 +46,7 @@ export async function deleteKey(auth: Auth, ctx: Request<"deleteApiKey">): Promi
 	const { user_id } = callerOf(ctx);
 	const deleted = await auth.db.transaction(async (tx) => {
 		if (!(await store.deleteKey(tx, user_id, key_id))) return false;
-		await auth.stage(tx, [
+		auth.stage(tx, [
 			{
 				type: "auth.key_deleted",
 				aggregate_id: `api-key:${key_id}`,

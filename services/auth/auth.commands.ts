@@ -107,7 +107,7 @@ async function openSession(auth: Auth, ctx: Context<unknown, Meta>, user: User):
 		if (!(await store.lockUnsuspended(tx, user_id))) throw refuse("USER_SUSPENDED");
 		await store.insertSession(tx, { session_id, user_id, ...client }, SESSION_IDLE_MS);
 		await store.insertRefreshToken(tx, refreshToken.hash, session_id, 1);
-		await auth.stage(tx, [
+		auth.stage(tx, [
 			{
 				type: "auth.logged_in",
 				aggregate_id: `session:${session_id}`,
@@ -211,7 +211,7 @@ async function tellRevoked(
 	causation_id: string | null = null,
 ): Promise<void> {
 	if (revoked.length === 0) return;
-	await auth.stage(
+	auth.stage(
 		tx,
 		revoked.map(({ session_id, user_id, event_seq }) => ({
 			type: "auth.session_revoked",

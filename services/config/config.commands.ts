@@ -26,7 +26,7 @@ export async function setSetting(
 		const setting = await addVersion(tx, { key, value, expectedVersion, by });
 		if (!setting) throw refuse("VERSION_CONFLICT", "The setting has another version by now: read it again");
 		const inForce: SettingInForce = { key, value, version: setting.version };
-		await config.stage(tx, [
+		config.stage(tx, [
 			{
 				type: "config.changed",
 				aggregate_id: `setting:${key}`,

@@ -13,8 +13,8 @@ interface TradeRow {
 }
 
 /** Adds trades to the tape; one that is there already stays as it is. */
-export async function saveTrades(tx: Tx, trades: readonly Trade[]): Promise<void> {
-	await tx.query(
+export function saveTrades(tx: Tx, trades: readonly Trade[]): void {
+	tx.execute(
 		`INSERT INTO trades (trade_id, trade_seq, symbol, price, quantity, taker_side, created_at)
 		SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::numeric[], $5::numeric[], $6::text[],
 			$7::timestamptz[])

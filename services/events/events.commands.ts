@@ -45,7 +45,7 @@ export async function subscribe(bus: EventBus, ctx: Request<"subscribe">): Promi
 		if (own >= MAX_SUBSCRIPTIONS_PER_USER || all >= MAX_SUBSCRIPTIONS) throw refuse("MAX_SUBSCRIPTIONS");
 		const subscription = await store.insertSubscription(tx, { ...draft, position: await headOf(tx) });
 		const data = { ...changeOf(subscription), types, scope };
-		await bus.stage(tx, [{ type: "events.subscription_added", ...placeOf(subscription), data, ...originOf(ctx) }]);
+		bus.stage(tx, [{ type: "events.subscription_added", ...placeOf(subscription), data, ...originOf(ctx) }]);
 		return subscription;
 	});
 	return { ...store.shown(added), secret: draft.secret };
@@ -62,7 +62,7 @@ export async function unsubscribe(bus: EventBus, ctx: Request<"unsubscribe">): P
 		if (found.status !== "active") await store.removeSubscription(tx, id);
 		if (found.status === "ending") return store.shown(ending);
 		const data = changeOf(ending);
-		await bus.stage(tx, [{ type: "events.subscription_removed", ...placeOf(ending), data, ...originOf(ctx) }]);
+		bus.stage(tx, [{ type: "events.subscription_removed", ...placeOf(ending), data, ...originOf(ctx) }]);
 		return store.shown(ending);
 	});
 	if (ended) return ended;
@@ -72,7 +72,7 @@ export async function unsubscribe(bus: EventBus, ctx: Request<"unsubscribe">): P
 
 /** Disables the subscriptions of users who were suspended, in the transaction that records that they were. */
 export async function recordUsers(bus: EventBus, tx: Tx, events: readonly Envelope<string, User>[]): Promise<void> {
-	await record(tx, events);
+	record(tx, events);
 	for (const { data: user, correlation_id, event_id } of events) {
 		if (user.status !== "suspended") continue;
 		const origin = { correlation_id, actor: null, causation_id: event_id };
@@ -89,7 +89,7 @@ export async function disable(
 	origin: Origin & { readonly causation_id?: string },
 ): Promise<void> {
 	const disabled = await store.disable(tx, which, reason);
-	await bus.stage(
+	bus.stage(
 		tx,
 		disabled.map((subscription) => ({
 			type: "events.subscription_disabled",
@@ -142,7 +142,7 @@ export async function replay(bus: EventBus, ctx: Request<"replay">): Promise<Rep
 		if ((await countRunning(tx)) >= MAX_RUNNING_REPLAYS) throw refuse("CAPACITY_EXCEEDED", "Too many replays run");
 		const draft = { replayId: newId(), consumer, again, position, endPosition: await headOf(tx), requestedBy };
 		const added = await insertReplay(tx, draft);
-		await bus.stage(tx, [
+		bus.stage(tx, [
 			{
 				type: "events.replay_requested",
 				aggregate_id: `replay:${draft.replayId}`,
@@ -169,7 +169,7 @@ export async function publish(bus: EventBus, ctx: Request<"publish">): Promise<{
 		}
 		const aggregate_seq = last + 1;
 		await insertPublication(tx, event_id, aggregate_id, aggregate_seq);
-		await bus.stage(tx, [{ event_id, type, aggregate_id, aggregate_seq, data, ...originOf(ctx) }]);
+		bus.stage(tx, [{ event_id, type, aggregate_id, aggregate_seq, data, ...originOf(ctx) }]);
 		return { aggregate_seq };
 	});
 }

@@ -25,9 +25,9 @@ export interface Selection {
  * Records events that are not there yet. One transaction at a time does so: positions then become visible in their
  * order, and a reader that asks for what comes after the last one it saw misses none.
  */
-export async function record(tx: Tx, events: readonly Envelope[]): Promise<void> {
-	await tx.query("SELECT pg_advisory_xact_lock($1)", [LOCKS.history]);
-	await tx.query(
+export function record(tx: Tx, events: readonly Envelope[]): void {
+	tx.execute("SELECT pg_advisory_xact_lock($1)", [LOCKS.history]);
+	tx.execute(
 		`INSERT INTO events (event_id, type, source, aggregate_id, aggregate_seq, version, data, correlation_id,
 			causation_id, occurred_at, actor, user_id)
 		SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::smallint[], $7::json[],

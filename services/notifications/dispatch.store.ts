@@ -38,9 +38,9 @@ interface DispatchedTo {
 }
 
 /** Writes down what is to be sent, once. */
-export async function insertDispatches(tx: Tx, dispatches: readonly NewDispatch[]): Promise<void> {
+export function insertDispatches(tx: Tx, dispatches: readonly NewDispatch[]): void {
 	if (dispatches.length === 0) return;
-	await tx.query(
+	tx.execute(
 		`INSERT INTO dispatches (notification_id, user_id, webhook_id)
 		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) ON CONFLICT DO NOTHING`,
 		[
@@ -52,13 +52,8 @@ export async function insertDispatches(tx: Tx, dispatches: readonly NewDispatch[
 }
 
 /** Writes down that what is for everybody is to be sent to whoever wants it; `channels` hold where none is chosen. */
-export async function insertBroadcast(
-	tx: Tx,
-	notificationId: string,
-	kind: NotificationKind,
-	channels: Channels,
-): Promise<void> {
-	await tx.query(
+export function insertBroadcast(tx: Tx, notificationId: string, kind: NotificationKind, channels: Channels): void {
+	tx.execute(
 		`INSERT INTO dispatches (notification_id, user_id, webhook_id)
 		SELECT $1::uuid, user_id, NULL FROM recipients
 		WHERE NOT suspended AND coalesce((choices -> $2 ->> 'email')::boolean, $3)

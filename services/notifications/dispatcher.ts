@@ -121,7 +121,7 @@ async function disable(host: Host, tx: Tx, webhookId: string, since: Date, reaso
 	const disabled = await disableSilent(tx, webhookId, since, reason);
 	if (!disabled) return;
 	const { webhook_id, user_id, url, version } = disabled;
-	await host.stage(tx, [
+	host.stage(tx, [
 		{
 			type: "notifications.webhook_disabled",
 			aggregate_id: aggregateOf(webhook_id),

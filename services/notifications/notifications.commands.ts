@@ -52,7 +52,7 @@ export function setPreferences(
 		const after = chosen(before, ctx.params);
 		if (!after) return preferencesOf(before);
 		const preferences = preferencesOf(after);
-		await service.stage(tx, [
+		service.stage(tx, [
 			{
 				type: "notifications.preferences_changed",
 				aggregate_id: `notification-preferences:${user_id}`,
@@ -78,7 +78,7 @@ export async function addWebhook(service: Database & Outbox, ctx: Request<"addWe
 			throw refuse("MAX_WEBHOOKS", "No more webhooks can be added", { limit: MAX_WEBHOOKS_PER_USER });
 		const webhook = await store.insertWebhook(tx, { webhook_id: newId(), user_id, url, kinds, secret });
 		const { webhook_id, version } = webhook;
-		await service.stage(tx, [
+		service.stage(tx, [
 			{
 				type: "notifications.webhook_added",
 				aggregate_id: store.aggregateOf(webhook_id),
@@ -101,7 +101,7 @@ export async function removeWebhook(
 		const removed = await store.removeWebhook(tx, caller.user_id, ctx.params.webhook_id);
 		if (!removed) return false;
 		const { webhook_id, user_id, url, version } = removed;
-		await service.stage(tx, [
+		service.stage(tx, [
 			{
 				type: "notifications.webhook_removed",
 				aggregate_id: store.aggregateOf(webhook_id),

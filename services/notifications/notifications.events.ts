@@ -80,9 +80,9 @@ async function keep(listener: Listener, tx: Tx, notices: readonly Notice[]): Pro
 	const dispatches = fresh.flatMap(({ userId, notificationId, sendTo }) =>
 		userId === null ? [] : sendTo.map((webhookId) => ({ notificationId, userId, webhookId })),
 	);
-	await insertDispatches(tx, dispatches);
+	insertDispatches(tx, dispatches);
 	for (const { userId, notificationId, kind, ...notice } of fresh) {
-		if (userId === null && isNews(notice, nowMs)) await insertBroadcast(tx, notificationId, kind, DEFAULTS[kind]);
+		if (userId === null && isNews(notice, nowMs)) insertBroadcast(tx, notificationId, kind, DEFAULTS[kind]);
 	}
 	tx.afterCommit(() => listener.kept(userIds));
 }

@@ -13,9 +13,9 @@ export async function countOpened(tx: Tx, opened: ReadonlyMap<string, number>): 
 }
 
 /** Counts closed orders per user, in the same order: two transactions that share users never wait for each other. */
-export async function countClosed(tx: Tx, closed: ReadonlyMap<string, number>): Promise<void> {
+export function countClosed(tx: Tx, closed: ReadonlyMap<string, number>): void {
 	if (closed.size === 0) return;
-	await tx.query(
+	tx.execute(
 		`WITH locked AS (SELECT user_id FROM open_orders WHERE user_id = ANY($1::uuid[]) ORDER BY user_id FOR NO KEY UPDATE)
 		UPDATE open_orders o SET count = o.count - c.closed
 		FROM unnest($1::uuid[], $2::integer[]) AS c (user_id, closed) JOIN locked USING (user_id)

@@ -48,11 +48,9 @@ export async function applyChanges(
 		events.push(...applied.events.map((event) => toldOf(change.orderId, event, change)));
 		return applied.order;
 	});
-	await Promise.all([
-		updateOrders(tx, [...changed.values()]),
-		countClosed(tx, closings(changed.values())),
-		outbox.stage(tx, events),
-	]);
+	updateOrders(tx, [...changed.values()]);
+	countClosed(tx, closings(changed.values()));
+	outbox.stage(tx, events);
 	return results;
 }
 

@@ -155,10 +155,10 @@ export async function lockBehind(
 }
 
 /** Writes what executions change of orders. */
-export async function updateOrders(tx: Tx, orders: readonly OrderRecord[]): Promise<void> {
+export function updateOrders(tx: Tx, orders: readonly OrderRecord[]): void {
 	if (orders.length === 0) return;
 	const column = <T>(pick: (order: OrderRecord) => T) => orders.map(pick);
-	await tx.query(
+	tx.execute(
 		`UPDATE orders o SET status = n.status, reject_code = n.reject_code, replaced_by = n.replaced_by,
 			quantity = n.quantity, filled_quantity = n.filled_quantity,
 			filled_notional = n.filled_notional, average_price = n.average_price, fee = n.fee, version = n.version,

@@ -40,13 +40,13 @@ function keepAll(orders: Database & Outbox, drafts: readonly Draft[]): Promise<K
 				? [toldOf(draft.orderId, { type: "orders.created", aggregate_seq: 1, data: shown(order) }, draft)]
 				: [];
 		});
+		orders.stage(tx, told);
 		const [counts, earlier] = await Promise.all([
 			countOpened(tx, perUser(fresh)),
 			earlierOnes(
 				tx,
 				drafts.filter((draft) => !byId.has(draft.orderId)),
 			),
-			orders.stage(tx, told),
 		]);
 		const openOrders = placeInCounts(fresh, counts);
 		return drafts.map((draft): Kept => {

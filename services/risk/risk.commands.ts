@@ -61,7 +61,7 @@ export async function setLimits(
 
 	return risk.db.transaction(async (tx) => {
 		const saved = await saveLimits(tx, scope, change);
-		await risk.stage(tx, [
+		risk.stage(tx, [
 			{
 				type: "risk.limits_changed",
 				aggregate_id: `risk-limits:${scope}`,

@@ -78,8 +78,8 @@ export async function readMarks(tx: Tx, symbols: readonly string[]): Promise<Map
 }
 
 /** Moves the last prices on; a trade from before the known one changes nothing. */
-export async function saveMarks(tx: Tx, trades: readonly TradeExecuted[]): Promise<void> {
-	await tx.query(
+export function saveMarks(tx: Tx, trades: readonly TradeExecuted[]): void {
+	tx.execute(
 		`INSERT INTO marks (symbol, price, trade_seq)
 		SELECT DISTINCT ON (symbol) *
 		FROM unnest($1::text[], $2::numeric[], $3::bigint[]) AS trade (symbol, price, trade_seq)

@@ -25,7 +25,7 @@ export async function haltTrading(risk: Risk, ctx: Context<HaltRequest, Meta>): 
 		const halted = await saveHalt(tx, { scope, id, mode, reason, cancelOpen: cancel_open, by });
 		if (!halted) return readState(tx, scope, id);
 		const data = { scope, id, mode, reason, cancel_open, by };
-		await risk.stage(tx, [{ type: "risk.trading_halted", data, ...aggregateOf(halted), ...originOf(ctx) }]);
+		risk.stage(tx, [{ type: "risk.trading_halted", data, ...aggregateOf(halted), ...originOf(ctx) }]);
 		return halted;
 	});
 }
@@ -39,7 +39,7 @@ export async function resumeTrading(risk: Risk, ctx: Context<ResumeRequest, Meta
 		const resumed = await saveResumption(tx, { scope, id, reason, by });
 		if (!resumed) return readState(tx, scope, id);
 		const data = { scope, id, by };
-		await risk.stage(tx, [{ type: "risk.trading_resumed", data, ...aggregateOf(resumed), ...originOf(ctx) }]);
+		risk.stage(tx, [{ type: "risk.trading_resumed", data, ...aggregateOf(resumed), ...originOf(ctx) }]);
 		return resumed;
 	});
 }

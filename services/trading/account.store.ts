@@ -39,24 +39,22 @@ async function selectAccounts(
 }
 
 /** Writes what `accounts` has gathered: changed accounts first, then the journals. */
-export async function saveAccounts(tx: Tx, accounts: Accounts): Promise<void> {
+export function saveAccounts(tx: Tx, accounts: Accounts): void {
 	const changed = [...accounts.byKey.values()].filter((a) => a.balanceDelta !== 0n || a.heldDelta !== 0n);
-	await Promise.all([
-		updateAccounts(
-			tx,
-			changed.filter((account) => account.stored),
-		),
-		insertAccounts(
-			tx,
-			changed.filter((account) => !account.stored),
-		),
-		savePostings(tx, accounts),
-	]);
+	updateAccounts(
+		tx,
+		changed.filter((account) => account.stored),
+	);
+	insertAccounts(
+		tx,
+		changed.filter((account) => !account.stored),
+	);
+	savePostings(tx, accounts);
 }
 
-async function updateAccounts(tx: Tx, accounts: readonly Account[]): Promise<void> {
+function updateAccounts(tx: Tx, accounts: readonly Account[]): void {
 	if (accounts.length === 0) return;
-	await tx.query(
+	tx.execute(
 		`UPDATE accounts a SET balance = a.balance + d.balance, held = a.held + d.held
 		FROM unnest($1::text[], $2::text[], $3::numeric[], $4::numeric[]) AS d (owner, asset, balance, held)
 		WHERE a.owner = d.owner AND a.asset = d.asset`,
@@ -65,9 +63,9 @@ async function updateAccounts(tx: Tx, accounts: readonly Account[]): Promise<voi
 }
 
 /** Somebody else may have made an account meanwhile; what this transaction adds to it is never less than 0. */
-async function insertAccounts(tx: Tx, accounts: readonly Account[]): Promise<void> {
+function insertAccounts(tx: Tx, accounts: readonly Account[]): void {
 	if (accounts.length === 0) return;
-	await tx.query(
+	tx.execute(
 		`INSERT INTO accounts (owner, asset, balance, held, kind)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::numeric[], $4::numeric[], $5::text[])
 		ON CONFLICT (owner, asset) DO UPDATE
@@ -85,9 +83,9 @@ function deltaColumns(accounts: readonly Account[]): string[][] {
 	];
 }
 
-async function savePostings(tx: Tx, { postings }: Accounts): Promise<void> {
+function savePostings(tx: Tx, { postings }: Accounts): void {
 	if (postings.length === 0) return;
-	await tx.query(
+	tx.execute(
 		`INSERT INTO postings (journal_id, kind, reference_id, owner, asset, amount)
 		SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::numeric[])`,
 		[

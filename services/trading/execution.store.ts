@@ -171,19 +171,17 @@ export async function knownOrders(tx: Tx, orderIds: readonly string[]): Promise<
 }
 
 /** Writes a batch: orders, trades, accounts and journals, each in one statement whatever its size. */
-export async function saveExecution(tx: Tx, execution: Execution, now: Date): Promise<void> {
-	await Promise.all([
-		saveOrders(tx, execution.market.symbol, [...execution.changed.values()], now),
-		saveTrades(tx, execution.market, execution.trades, now),
-		saveAccounts(tx, execution.accounts),
-	]);
+export function saveExecution(tx: Tx, execution: Execution, now: Date): void {
+	saveOrders(tx, execution.market.symbol, [...execution.changed.values()], now);
+	saveTrades(tx, execution.market, execution.trades, now);
+	saveAccounts(tx, execution.accounts);
 }
 
-async function saveOrders(tx: Tx, symbol: string, orders: readonly ExecutionOrder[], now: Date): Promise<void> {
+function saveOrders(tx: Tx, symbol: string, orders: readonly ExecutionOrder[], now: Date): void {
 	if (orders.length === 0) return;
 	const money = (units: bigint) => fromUnits(units, ASSET_SCALE);
 	const column = <T>(pick: (order: ExecutionOrder) => T) => orders.map(pick);
-	await tx.query(
+	tx.execute(
 		`INSERT INTO orders (symbol, created_at, updated_at, order_id, user_id, side, order_type, time_in_force,
 			price_ticks, notional, stop_ticks, trail_ticks, trail_bps, extreme_ticks, since_trade_seq, post_only,
 			reduce_only, display_lots,
@@ -237,9 +235,9 @@ async function saveOrders(tx: Tx, symbol: string, orders: readonly ExecutionOrde
 	);
 }
 
-async function saveTrades(tx: Tx, market: Market, trades: readonly ExecutedTrade[], now: Date): Promise<void> {
+function saveTrades(tx: Tx, market: Market, trades: readonly ExecutedTrade[], now: Date): void {
 	if (trades.length === 0) return;
-	await tx.query(
+	tx.execute(
 		`INSERT INTO trades (symbol, created_at, trade_id, trade_seq, price, quantity, taker_side, maker_order_id,
 			taker_order_id, maker_user_id, taker_user_id, maker_fee, taker_fee, maker_report_seq, taker_report_seq)
 		SELECT $1, $2::timestamptz, * FROM unnest($3::uuid[], $4::bigint[], $5::numeric[], $6::numeric[], $7::text[],

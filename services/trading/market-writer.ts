@@ -32,7 +32,7 @@ interface WriterOptions {
 	readonly instance: string;
 	/** The price band in force; null for none. */
 	bandBps(): Promise<number | null>;
-	stage(tx: Tx, events: readonly Staged[]): Promise<void>;
+	stage(tx: Tx, events: readonly Staged[]): void;
 }
 
 /** The book as this node holds it: a cache of committed rows, worthless from a failed commit on. */
@@ -108,11 +108,9 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 			const execution = executionOf(market, state, accounts, { nowMs: now.getTime(), bandBps });
 			const { executed, events } = executeAll(execution, commands, orders, known, now);
 			assertSolvent(accounts);
-			await Promise.all([
-				saveExecution(tx, execution, now),
-				savePositions(tx, market.symbol, positionsAfter(market, positions, execution.trades), now),
-				options.stage(tx, events),
-			]);
+			saveExecution(tx, execution, now);
+			savePositions(tx, market.symbol, positionsAfter(market, positions, execution.trades), now);
+			options.stage(tx, events);
 			state.tradeSeq = execution.tradeSeq;
 			state.arrivalSeq = execution.arrivalSeq;
 			state.lastTicks = execution.lastTicks;

@@ -27,7 +27,7 @@ interface MarketsOptions {
 	readonly db: Db;
 	readonly broker: ServiceBroker;
 	bandBps(): Promise<number | null>;
-	stage(tx: Tx, events: readonly Staged[]): Promise<void>;
+	stage(tx: Tx, events: readonly Staged[]): void;
 }
 
 /** The markets of a node; a timer keeps the leases of those that it owns. */

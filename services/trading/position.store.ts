@@ -35,16 +35,11 @@ export async function readPositions(tx: Tx, symbol: string, users: Iterable<stri
 }
 
 /** Writes positions as they now are. */
-export async function savePositions(
-	tx: Tx,
-	symbol: string,
-	positions: ReadonlyMap<string, Position>,
-	now: Date,
-): Promise<void> {
+export function savePositions(tx: Tx, symbol: string, positions: ReadonlyMap<string, Position>, now: Date): void {
 	if (positions.size === 0) return;
 	const money = (field: "cost" | "realized" | "fees") =>
 		[...positions.values()].map((position) => fromUnits(position[field], ASSET_SCALE));
-	await tx.query(
+	tx.execute(
 		`INSERT INTO positions (symbol, updated_at, user_id, lots, cost, realized, fees)
 		SELECT $1, $2::timestamptz, * FROM unnest($3::uuid[], $4::numeric[], $5::numeric[], $6::numeric[], $7::numeric[])
 		ON CONFLICT (user_id, symbol) DO UPDATE SET lots = excluded.lots, cost = excluded.cost,

@@ -94,7 +94,7 @@ async function transfer(
 		const made = await insertTransfer(tx, newId(), caller.user_id, draft);
 		if (!made) return replay(await readTransfer(tx, caller.user_id, draft.idempotency_key), draft);
 		await moveMoney(tx, made);
-		await trading.stage(tx, [
+		trading.stage(tx, [
 			{
 				type: kind === "deposit" ? "trading.deposited" : "trading.withdrawn",
 				aggregate_id: `transfer:${made.transfer_id}`,
@@ -122,7 +122,7 @@ async function moveMoney(tx: Tx, { transfer_id: id, kind, user_id: owner, asset,
 		amount: moved,
 	});
 	post(accounts, [line(owner, into), line(EXTERNAL, -into)]);
-	await saveAccounts(tx, accounts);
+	saveAccounts(tx, accounts);
 }
 
 function replay(earlier: Transfer, draft: Omit<Transfer, "transfer_id" | "created_at">): Moved {

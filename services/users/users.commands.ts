@@ -22,7 +22,7 @@ export async function createUser(users: Users, ctx: Request<"create">): Promise<
 		if (known) return userOf(known);
 		if (count >= maxUsers) throw refuse("MAX_USERS", "No more users can be added", { limit: maxUsers });
 		const user = await insertUser(tx, { ...given, roles });
-		await users.stage(tx, [event("users.created", user, originOf(ctx, ctx.meta.user?.user_id ?? user.user_id))]);
+		users.stage(tx, [event("users.created", user, originOf(ctx, ctx.meta.user?.user_id ?? user.user_id))]);
 		return userOf(user);
 	});
 }
@@ -54,7 +54,7 @@ async function change(
 		const changed = applied(user, patch);
 		if (!changed) return userOf(user);
 		const saved = await saveUser(tx, changed);
-		await users.stage(tx, [event("users.updated", saved, originOf(ctx))]);
+		users.stage(tx, [event("users.updated", saved, originOf(ctx))]);
 		return userOf(saved);
 	});
 }

@@ -110,13 +110,13 @@ function setAside(state: string): string {
 async function tellAll(source: Source): Promise<readonly Envelope[]> {
 	return databases[source].db.transaction(async (tx) => {
 		const aggregates = await tx.query<{ aggregate_id: string; quota: number }>("SELECT * FROM aggregates");
-		await stage(
+		stage(
 			tx,
 			source,
 			aggregates.flatMap(({ aggregate_id, quota }) => eventsOf(source, aggregate_id, 1, quota)),
 		);
 		const told = await nextUnpublished(tx, EVENTS);
-		await markPublished(tx, told, null);
+		markPublished(tx, told, null);
 		return told.map(({ event }) => event);
 	});
 }

@@ -96,7 +96,7 @@ async function list(tx: Tx, instrument: Instrument): Promise<void> {
 	await tx.query("INSERT INTO instruments SELECT * FROM jsonb_populate_record(NULL::instruments, $1::jsonb)", [
 		JSON.stringify(instrument),
 	]);
-	await stage(tx, "data", [
+	stage(tx, "data", [
 		{
 			type: "data.instrument_listed",
 			aggregate_id: `instrument:${instrument.symbol}`,

@@ -55,7 +55,7 @@ async function setDefaults(tx: Tx): Promise<void> {
 		[DEFAULT_MAX_ORDER_NOTIONAL],
 	);
 	if (!row) throw new Error("the default limits were not kept");
-	await stage(tx, "risk", [
+	stage(tx, "risk", [
 		{
 			type: "risk.limits_changed",
 			aggregate_id: "risk-limits:default",

@@ -82,7 +82,7 @@ export async function newSource(): Promise<Source> {
 				}),
 			).flat();
 			await db.transaction(async (tx) => {
-				await stage(tx, "orders", events as unknown as Staged[]);
+				stage(tx, "orders", events as unknown as Staged[]);
 				tx.afterCommit(() => relays.forEach((relay) => relay.kick()));
 			});
 		},

@@ -86,14 +86,12 @@ async function tellSome(tx: Tx, source: Source, chosen: readonly Aggregate[]): P
 		last: Math.min(sequence + oneTo(MAX_RUN), quota),
 	}));
 	const events = runs.flatMap(({ id, first, last }) => eventsOf(source, id, first, last));
-	await Promise.all([
-		tx.query(
-			`UPDATE aggregates SET sequence = last FROM unnest($1::text[], $2::integer[]) AS run (id, last)
-			WHERE aggregate_id = id`,
-			[runs.map((run) => run.id), runs.map((run) => run.last)],
-		),
-		stage(tx, source, events),
-	]);
+	tx.execute(
+		`UPDATE aggregates SET sequence = last FROM unnest($1::text[], $2::integer[]) AS run (id, last)
+		WHERE aggregate_id = id`,
+		[runs.map((run) => run.id), runs.map((run) => run.last)],
+	);
+	stage(tx, source, events);
 }
 
 function sumOf(aggregates: readonly Aggregate[]): number {
