@@ -23,6 +23,9 @@ const STOP_TIMEOUT_S = 30;
 /** So much of the server's log goes into the error when it does not start. */
 const LOG_TAIL_LINES = 8;
 
+/** glibc's malloc keeps a little of what a statement gave back, instead of asking the system for it at each statement. */
+const ALLOCATOR = { MALLOC_TOP_PAD_: String(2 ** 20), MALLOC_TRIM_THRESHOLD_: String(2 ** 23) };
+
 interface ServerOptions {
 	/** Where it keeps its data, its password and its log. Made when missing. */
 	readonly home: string;
@@ -132,7 +135,7 @@ async function start(installation: Installation, port: number, options: ServerOp
 	const parameters = Object.entries(parametersFor(port, options)).map(([name, value]) => `-c ${name}=${value}`);
 	const args = ["start", "-D", data, "-w", "-t", String(START_TIMEOUT_S), "-l", log, "-o", parameters.join(" ")];
 	try {
-		await run(pgCtl, args, runAs(account));
+		await run(pgCtl, args, { ...runAs(account), env: { ...process.env, ...ALLOCATOR } });
 	} catch (error) {
 		const lines = existsSync(log) ? (await readFile(log, "utf8")).trim().split("\n") : [];
 		const tail = lines.slice(-LOG_TAIL_LINES).join("\n");

@@ -1,9 +1,9 @@
-import { v7 as uuidv7 } from "uuid";
 import type { OutboxBacklog } from "../../contracts/event-bus.ts";
 import type { Envelope } from "../../contracts/events.ts";
 import type { Events } from "../../contracts/index.ts";
 import type { Origin } from "../caller.ts";
 import type { Db, Tx } from "../db.ts";
+import { newId } from "../id.ts";
 import { sourceOf, tellerOf } from "./sources.ts";
 import type { Receipt } from "./transport.ts";
 
@@ -54,7 +54,7 @@ export function stage(tx: Tx, service: string, events: readonly Staged[]): void 
 		)
 		INSERT INTO outbox_queue SELECT position FROM told`,
 		[
-			events.map((event) => event.event_id ?? uuidv7()),
+			events.map((event) => event.event_id ?? newId()),
 			events.map((event) => event.type),
 			events.map((event) => event.aggregate_id),
 			events.map((event) => event.aggregate_seq),

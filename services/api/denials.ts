@@ -1,7 +1,7 @@
 import { type Context, Errors } from "moleculer";
-import { v7 as newId } from "uuid";
 import type { SecurityRecord } from "../../contracts/audit.ts";
 import type { Meta } from "../../contracts/index.ts";
+import { newId } from "../../lib/id.ts";
 import type { Request } from "./gateway.ts";
 import { showsCredential } from "./identity.ts";
 import { MAX_NOTED_PATH_LENGTH } from "./limits.ts";

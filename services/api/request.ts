@@ -1,5 +1,5 @@
+import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { v4 as uuid } from "uuid";
 import { isStorable } from "../../lib/kernel/text.ts";
 import { type FieldError, refuse, refuseFields } from "../../lib/refuse.ts";
 import { hasBody, readJson } from "./body.ts";
@@ -11,7 +11,7 @@ const BOOLEANS: ReadonlySet<string> = new Set(["true", "false"]);
 
 /** The client's own id for a request if it gave a sane one, else a new one. */
 export function requestIdOf(header: string | string[] | undefined): string {
-	return typeof header === "string" && REQUEST_ID.test(header) ? header : uuid();
+	return typeof header === "string" && REQUEST_ID.test(header) ? header : randomUUID();
 }
 
 /**

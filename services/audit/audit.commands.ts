@@ -1,9 +1,9 @@
-import { v7 as newId } from "uuid";
 import type { SecurityRecord } from "../../contracts/audit.ts";
 import type { Envelope } from "../../contracts/events.ts";
 import { type Batcher, batcher } from "../../lib/batch.ts";
 import type { Origin } from "../../lib/caller.ts";
 import type { Tx } from "../../lib/db.ts";
+import { newId } from "../../lib/id.ts";
 import type { Database } from "../../mixins/database.mixin.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
 import * as store from "./audit.store.ts";

@@ -1,8 +1,8 @@
-import { v7 as uuid } from "uuid";
 import type { NewApiKey } from "../../contracts/auth.ts";
 import { isAddressRange } from "../../lib/address-ranges.ts";
 import { callerOf, originOf } from "../../lib/caller.ts";
 import { foreignId } from "../../lib/foreign.ts";
+import { newId } from "../../lib/id.ts";
 import { refuse, refuseFields, refuseNotFound } from "../../lib/refuse.ts";
 import { shownKey } from "./api-keys.queries.ts";
 import * as store from "./api-keys.store.ts";
@@ -18,7 +18,7 @@ export async function createKey(auth: Auth, ctx: Request<"createApiKey">): Promi
 	const { name, scopes, ip_allow = null } = ctx.params;
 	assertRanges(ip_allow ?? []);
 	const { user_id } = callerOf(ctx);
-	const key_id = uuid();
+	const key_id = newId();
 	const { token: secret, hash: secret_hash } = newToken();
 	const row = await auth.db.transaction(async (tx) => {
 		if (!(await lockUnsuspended(tx, user_id))) throw refuse("USER_SUSPENDED");

@@ -1,6 +1,5 @@
 import type { Context, ServiceBroker } from "moleculer";
 import { Errors } from "moleculer";
-import { v7 as uuid } from "uuid";
 import type { AuthApi, LoginFailed, SessionRevoked, Tokens } from "../../contracts/auth.ts";
 import type { Envelope } from "../../contracts/events.ts";
 import type { Meta, Role } from "../../contracts/index.ts";
@@ -9,6 +8,7 @@ import { ACCESS_TOKEN, REVOKED } from "../../lib/access-token.ts";
 import { callerOf, type Origin, originOf } from "../../lib/caller.ts";
 import type { Tx } from "../../lib/db.ts";
 import { foreignId } from "../../lib/foreign.ts";
+import { newId } from "../../lib/id.ts";
 import { isRefusal, refuse, refuseNotFound } from "../../lib/refuse.ts";
 import { call } from "../../lib/service.ts";
 import { hashOf } from "../../lib/token-hash.ts";
@@ -42,7 +42,7 @@ const NOBODY = "00000000-0000-0000-0000-000000000000";
  */
 export async function register(auth: Auth, ctx: Request<"register">, roles: readonly Role[]): Promise<User> {
 	const { username, email, password } = ctx.params;
-	const user_id = uuid();
+	const user_id = newId();
 	await store.insertCredential(auth.db, user_id, await auth.passwords.hash(password));
 	try {
 		return await call(ctx, "users.create", { user_id, username, email, roles });
@@ -87,7 +87,7 @@ async function tellFailure(
 		auth.stage(tx, [
 			{
 				type: "auth.login_failed",
-				aggregate_id: `login-attempt:${uuid()}`,
+				aggregate_id: `login-attempt:${newId()}`,
 				aggregate_seq: 1,
 				data: { user_id, username, ip, user_agent, reason },
 				...originOf(ctx, user?.user_id),
@@ -97,7 +97,7 @@ async function tellFailure(
 }
 
 async function openSession(auth: Auth, ctx: Context<unknown, Meta>, user: User): Promise<Tokens> {
-	const session_id = uuid();
+	const session_id = newId();
 	const { user_id } = user;
 	const { ip = "", user_agent = "" } = ctx.meta.client ?? {};
 	const client = { ip, user_agent };

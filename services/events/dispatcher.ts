@@ -1,4 +1,4 @@
-import { v7 as newId } from "uuid";
+import { newId } from "../../lib/id.ts";
 import { retryDelayMs, sendWebhook } from "../../lib/webhook/index.ts";
 import { inRuns, type PublicEnvelope, wants } from "./domain/subscription.ts";
 import { disable, type EventBus } from "./events.commands.ts";

@@ -1,5 +1,4 @@
 import type { Context, ServiceBroker } from "moleculer";
-import { v7 as newId } from "uuid";
 import type {
 	Envelope,
 	EventSubscription,
@@ -14,6 +13,7 @@ import { callerOf, isAdmin, type Origin, originOf } from "../../lib/caller.ts";
 import type { Tx } from "../../lib/db.ts";
 import { EXTERNAL } from "../../lib/event-bus/sources.ts";
 import { foreignId } from "../../lib/foreign.ts";
+import { newId } from "../../lib/id.ts";
 import { refuse, refuseFields, refuseNotFound } from "../../lib/refuse.ts";
 import { checkWebhookUrl, newWebhookSecret } from "../../lib/webhook/index.ts";
 import type { Database } from "../../mixins/database.mixin.ts";

@@ -1,7 +1,7 @@
 import type { Logger } from "moleculer";
-import { v7 as newId } from "uuid";
 import type { Tx } from "../../lib/db.ts";
 import { pause } from "../../lib/event-bus/leader.ts";
+import { newId } from "../../lib/id.ts";
 import { retryDelayMs } from "../../lib/webhook/index.ts";
 import type { Database } from "../../mixins/database.mixin.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";

@@ -1,5 +1,4 @@
 import type { Context } from "moleculer";
-import { v7 as newId } from "uuid";
 import type { Meta } from "../../contracts/index.ts";
 import type {
 	NewWebhook,
@@ -9,6 +8,7 @@ import type {
 } from "../../contracts/notifications.ts";
 import { callerOf, originOf } from "../../lib/caller.ts";
 import { foreignId } from "../../lib/foreign.ts";
+import { newId } from "../../lib/id.ts";
 import { refuse, refuseFields, refuseNotFound } from "../../lib/refuse.ts";
 import { checkWebhookUrl, newWebhookSecret } from "../../lib/webhook/index.ts";
 import type { Database } from "../../mixins/database.mixin.ts";

@@ -1,9 +1,9 @@
 import type { Context } from "moleculer";
-import { v7 as newId } from "uuid";
 import type { Instrument } from "../../contracts/data.ts";
 import type { Meta } from "../../contracts/index.ts";
 import type { CancelResult, DryRun, Order, OrderStatus, Placement, PlaceOrder, Side } from "../../contracts/orders.ts";
 import { callerOf, isAdmin, originOf } from "../../lib/caller.ts";
+import { newId } from "../../lib/id.ts";
 import { isRefusal, refuse, refuseFields } from "../../lib/refuse.ts";
 import { call } from "../../lib/service.ts";
 import { type OrderRecord, shown } from "./domain/order.ts";

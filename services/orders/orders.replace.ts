@@ -1,8 +1,8 @@
 import type { Context } from "moleculer";
-import { v7 as newId } from "uuid";
 import type { Meta } from "../../contracts/index.ts";
 import type { Placement, PlaceOrder, ReplaceOrder } from "../../contracts/orders.ts";
 import { callerOf, originOf } from "../../lib/caller.ts";
+import { newId } from "../../lib/id.ts";
 import { compareDecimals, isDecimal, subtractDecimals } from "../../lib/kernel/decimal.ts";
 import { refuse, refuseFields } from "../../lib/refuse.ts";
 import { call } from "../../lib/service.ts";

@@ -1,7 +1,7 @@
-import { v7 as newId } from "uuid";
 import { batcher } from "../../lib/batch.ts";
 import type { Db, Tx } from "../../lib/db.ts";
 import type { Staged } from "../../lib/event-bus/outbox.ts";
+import { newId } from "../../lib/id.ts";
 import { refuse } from "../../lib/refuse.ts";
 import { lockAccounts } from "./account.store.ts";
 import { type Accounts, assertSolvent, feeAccountOf } from "./domain/accounts.ts";

@@ -1,9 +1,9 @@
 import type { Context } from "moleculer";
-import { v7 as newId } from "uuid";
 import type { Meta, Principal } from "../../contracts/index.ts";
 import type { ExecutionReport, SubmitOrder, Transfer, TransferRequest } from "../../contracts/trading.ts";
 import { callerOf, isAdmin, originOf } from "../../lib/caller.ts";
 import type { Tx } from "../../lib/db.ts";
+import { newId } from "../../lib/id.ts";
 import { isDecimal, normalize, scaleOf, toUnits } from "../../lib/kernel/decimal.ts";
 import { type FieldError, refuse, refuseFields } from "../../lib/refuse.ts";
 import { call } from "../../lib/service.ts";
