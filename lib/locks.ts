@@ -17,4 +17,6 @@ export const LOCKS = {
 	background: 7_031_008,
 	/** `events`: so that two at once cannot both be the last subscription allowed. */
 	subscribing: 7_031_009,
+	/** `orders`, with a user's hash: so that two at once cannot both be the last open order allowed. */
+	opening: 7_031_010,
 } as const;

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { AddressInfo, Server } from "node:net";
-import { ServiceBroker, type ServiceSchema } from "moleculer";
+import { type Service, ServiceBroker, type ServiceSchema } from "moleculer";
 import ApiGateway from "moleculer-web";
 
 /**
@@ -19,8 +19,9 @@ const schema: ServiceSchema<typeof settings> = {
 	mixins: [ApiGateway as Partial<ServiceSchema>],
 	settings,
 };
-const { server }: { readonly server?: Server } = broker.createService(schema);
+const gateway: Service & { readonly server?: Server } = broker.createService(schema);
 await broker.start();
-process.send?.({ url: `http://127.0.0.1:${(server?.address() as AddressInfo).port}` });
+const address = gateway.server?.address() as AddressInfo | null | undefined;
+process.send?.({ url: `http://127.0.0.1:${address?.port}` });
 await once(process, "disconnect");
 process.exit(0);

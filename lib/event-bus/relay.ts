@@ -25,7 +25,7 @@ const POLL_MS = 200;
 /** After a kick, what commits within this time shares the round. */
 const LINGER_MS = 5;
 /** Rounds that are kicked begin at least so far apart: under load each then carries more, and costs no more. */
-const SPACING_MS = 50;
+const SPACING_MS = 100;
 /** How soon it is noticed, while nothing is published, that the transport has lost what it had accepted. */
 const RECEIPT_CHECK_MS = 5_000;
 const DRAIN_LIMIT_MS = 3_000;

@@ -18,11 +18,12 @@ export function capacityOf(orders: Database & Settings): Capacity {
 	let counted: Promise<number> = Promise.resolve(0);
 	return {
 		async assertRoom() {
+			const most = await orders.setting("orders.max_open_orders");
 			if (performance.now() - countedAt > COUNTED_EVERY_MS || countedAt === 0) {
 				countedAt = performance.now();
-				counted = openOrdersOfAll(orders.db);
+				counted = openOrdersOfAll(orders.db, most);
 			}
-			if ((await counted) >= (await orders.setting("orders.max_open_orders"))) throw refuse("CAPACITY_EXCEEDED");
+			if ((await counted) >= most) throw refuse("CAPACITY_EXCEEDED");
 		},
 	};
 }

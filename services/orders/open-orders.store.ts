@@ -1,37 +1,36 @@
 import type { Db, Tx } from "../../lib/db.ts";
+import { LOCKS } from "../../lib/locks.ts";
 
-/** Counts newly opened orders per user, users in the order of their ids; gives the new counts. */
-export async function countOpened(tx: Tx, opened: ReadonlyMap<string, number>): Promise<Map<string, number>> {
-	if (opened.size === 0) return new Map();
-	const users = [...opened.keys()].toSorted();
+/** Until the transaction ends, nobody else adds to these users' open orders: two at once cannot both be the last. */
+export function lockOpening(tx: Tx, users: readonly string[]): void {
+	tx.execute(
+		`SELECT pg_advisory_xact_lock($1, key)
+		FROM (SELECT DISTINCT hashtext(user_id) AS key FROM unnest($2::text[]) AS u (user_id) ORDER BY key) AS keys`,
+		[LOCKS.opening, users],
+	);
+}
+
+/** How many orders each of these users has open. */
+export async function countOpen(tx: Pick<Tx, "query">, users: readonly string[]): Promise<Map<string, number>> {
+	if (users.length === 0) return new Map();
 	const rows = await tx.query<{ user_id: string; count: number }>(
-		`INSERT INTO open_orders (user_id, count) SELECT * FROM unnest($1::uuid[], $2::integer[])
-		ON CONFLICT (user_id) DO UPDATE SET count = open_orders.count + excluded.count RETURNING user_id, count`,
-		[users, users.map((user) => opened.get(user) as number)],
+		`SELECT user_id, count(*)::integer AS count FROM orders
+		WHERE user_id = ANY($1::uuid[]) AND closed_at IS NULL GROUP BY user_id`,
+		[users],
 	);
 	return new Map(rows.map((row) => [row.user_id, row.count]));
 }
 
-/** Counts closed orders per user, in the same order: two transactions that share users never wait for each other. */
-export function countClosed(tx: Tx, closed: ReadonlyMap<string, number>): void {
-	if (closed.size === 0) return;
-	tx.execute(
-		`WITH locked AS (SELECT user_id FROM open_orders WHERE user_id = ANY($1::uuid[]) ORDER BY user_id FOR NO KEY UPDATE)
-		UPDATE open_orders o SET count = o.count - c.closed
-		FROM unnest($1::uuid[], $2::integer[]) AS c (user_id, closed) JOIN locked USING (user_id)
-		WHERE o.user_id = c.user_id`,
-		[[...closed.keys()], [...closed.values()]],
-	);
-}
-
 /** How many orders a user has open. */
 export async function openOrdersOf(db: Db, userId: string): Promise<number> {
-	const [row] = await db.query<{ count: number }>("SELECT count FROM open_orders WHERE user_id = $1", [userId]);
-	return row?.count ?? 0;
+	return (await countOpen(db, [userId])).get(userId) ?? 0;
 }
 
-/** How many orders all users have open. */
-export async function openOrdersOfAll(db: Db): Promise<number> {
-	const [row] = await db.query<{ count: string }>("SELECT coalesce(sum(count), 0) AS count FROM open_orders");
-	return Number(row?.count ?? 0);
+/** How many orders all users have open; no more than `limit` are counted. */
+export async function openOrdersOfAll(db: Db, limit: number): Promise<number> {
+	const [row] = await db.query<{ count: number }>(
+		"SELECT count(*)::integer AS count FROM (SELECT FROM orders WHERE closed_at IS NULL LIMIT $1) AS open",
+		[limit],
+	);
+	return row?.count ?? 0;
 }

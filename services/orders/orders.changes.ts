@@ -6,8 +6,6 @@ import { tooEarly } from "../../lib/event-bus/consumer.ts";
 import type { Staged } from "../../lib/event-bus/outbox.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
 import { type Applied, applyReport, type OrderEvent, type OrderRecord, reject } from "./domain/order.ts";
-import { isTerminal } from "./domain/order-state.ts";
-import { countClosed } from "./open-orders.store.ts";
 import { lockBehind, updateOrders } from "./orders.store.ts";
 
 /** What is to happen to an order: a report of its execution, or its rejection before it reached a book. */
@@ -49,7 +47,6 @@ export async function applyChanges(
 		return applied.order;
 	});
 	updateOrders(tx, [...changed.values()]);
-	countClosed(tx, closings(changed.values()));
 	outbox.stage(tx, events);
 	return results;
 }
@@ -78,11 +75,4 @@ function whyNot(order: OrderRecord, change: Change, reason: Extract<Applied, { o
 /** The event as it is staged. */
 export function toldOf(orderId: string, event: OrderEvent, { origin, causationId }: Cause): Staged {
 	return { ...event, aggregate_id: orderId, ...origin, causation_id: causationId ?? null };
-}
-
-function closings(orders: Iterable<OrderRecord>): Map<string, number> {
-	const closed = new Map<string, number>();
-	for (const order of orders)
-		if (isTerminal(order.status)) closed.set(order.user_id, (closed.get(order.user_id) ?? 0) + 1);
-	return closed;
 }

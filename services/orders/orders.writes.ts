@@ -2,7 +2,7 @@ import { type Batcher, batcher } from "../../lib/batch.ts";
 import type { Database } from "../../mixins/database.mixin.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
 import { type OrderRecord, shown } from "./domain/order.ts";
-import { countOpened } from "./open-orders.store.ts";
+import { countOpen, lockOpening } from "./open-orders.store.ts";
 import { applyChanges, type Change, toldOf } from "./orders.changes.ts";
 import { type Draft, insertOrders, readByClientIds } from "./orders.store.ts";
 
@@ -32,6 +32,10 @@ export function openWrites(orders: Database & Outbox): Writes {
 
 function keepAll(orders: Database & Outbox, drafts: readonly Draft[]): Promise<Kept[]> {
 	return orders.db.transaction(async (tx) => {
+		lockOpening(
+			tx,
+			drafts.map((draft) => draft.userId),
+		);
 		const fresh = await insertOrders(tx, drafts);
 		const byId = new Map(fresh.map((order) => [order.order_id, order]));
 		const told = drafts.flatMap((draft) => {
@@ -42,7 +46,7 @@ function keepAll(orders: Database & Outbox, drafts: readonly Draft[]): Promise<K
 		});
 		orders.stage(tx, told);
 		const [counts, earlier] = await Promise.all([
-			countOpened(tx, perUser(fresh)),
+			countOpen(tx, [...new Set(fresh.map((order) => order.user_id))]),
 			earlierOnes(
 				tx,
 				drafts.filter((draft) => !byId.has(draft.orderId)),
@@ -83,12 +87,6 @@ async function earlierOnes(
 
 function keyOf(userId: string, clientOrderId: string | null): string {
 	return `${userId}/${clientOrderId}`;
-}
-
-function perUser(orders: readonly OrderRecord[]): Map<string, number> {
-	const counts = new Map<string, number>();
-	for (const order of orders) counts.set(order.user_id, (counts.get(order.user_id) ?? 0) + 1);
-	return counts;
 }
 
 function applyAll(orders: Database & Outbox, changes: readonly Change[]): Promise<(OrderRecord | Error | null)[]> {

@@ -119,7 +119,6 @@ test("a halt denies an order that had been left pending, and waits for it", asyn
 			VALUES ($1, $2, 'BTC-USD', 'buy', 'limit', 'gtc', 1, 1, 'pending', 'USD', '{}', 'left')`,
 			[orderId, ann.id],
 		);
-		await tx.query("INSERT INTO open_orders VALUES ($1, 1)", [ann.id]);
 	});
 	await halt({ scope: "user", id: ann.id });
 	await until(async () => (await sweeps("NULL")).length === 1);

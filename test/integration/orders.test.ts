@@ -200,10 +200,6 @@ test("an order that was left pending is driven to its end, or expires when its t
 			VALUES ($1, $2, 'BTC-USD', 'buy', 'limit', 'gtc', 1, 1, 'pending', 'USD', '{}', 'left', now() - $3::interval)`,
 			[orderId, ann.id, age],
 		);
-		await node.dbs.orders.query(
-			"INSERT INTO open_orders VALUES ($1, 1) ON CONFLICT (user_id) DO UPDATE SET count = open_orders.count + 1",
-			[ann.id],
-		);
 		return orderId;
 	};
 	const [young, old] = [await leave("10 seconds"), await leave("1 minute")];

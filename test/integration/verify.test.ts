@@ -84,13 +84,6 @@ const DAMAGES: readonly (readonly [
 		"UPDATE orders SET fee = fee - 1 WHERE status = 'filled'",
 	],
 	[
-		"a wrong count of open orders",
-		"I4",
-		"orders",
-		"UPDATE open_orders SET count = count + 1",
-		"UPDATE open_orders SET count = count - 1",
-	],
-	[
 		"a trade for less than its orders were filled",
 		"I5",
 		"trading",
