@@ -3,6 +3,7 @@ import { v7 as newId } from "uuid";
 import type { Meta } from "../../contracts/index.ts";
 import type { Placement, PlaceOrder, ReplaceOrder } from "../../contracts/orders.ts";
 import { callerOf, originOf } from "../../lib/caller.ts";
+import { failpoint } from "../../lib/failpoint.ts";
 import { compareDecimals, isDecimal, subtractDecimals } from "../../lib/kernel/decimal.ts";
 import { refuse, refuseFields } from "../../lib/refuse.ts";
 import { call } from "../../lib/service.ts";
@@ -47,6 +48,7 @@ export async function replaceOrder(orders: Orders, ctx: Context<ReplaceOrder, Me
 			orders.logger.warn(`order ${old.order_id} will learn by an event that it is replaced`, error),
 		);
 	}
+	failpoint("orders.before_reply");
 	return { order: shown(order), replayed: false };
 }
 

@@ -2,6 +2,7 @@ import { v7 as newId } from "uuid";
 import { batcher } from "../../lib/batch.ts";
 import type { Db, Tx } from "../../lib/db.ts";
 import type { Staged } from "../../lib/event-bus/outbox.ts";
+import { failpoint } from "../../lib/failpoint.ts";
 import { refuse } from "../../lib/refuse.ts";
 import { lockAccounts } from "./account.store.ts";
 import { type Accounts, assertSolvent, feeAccountOf } from "./domain/accounts.ts";
@@ -116,8 +117,10 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 			state.tradeSeq = execution.tradeSeq;
 			state.arrivalSeq = execution.arrivalSeq;
 			state.lastTicks = execution.lastTicks;
+			failpoint("trading.before_commit");
 			return executed;
 		});
+		failpoint("trading.after_commit");
 		state.clean = true;
 		return results;
 	}
