@@ -7,17 +7,14 @@ import { findOffences, type Offence } from "./check.ts";
 import type { ClientLog, Trader } from "./client-log.ts";
 import type { Deployment } from "./deployment.ts";
 import { executioner, type Killed } from "./executioner.ts";
-import { type Mode, PARTS } from "./layout.ts";
+import { PARTS } from "./layout.ts";
 import { planKills } from "./plan.ts";
+import type { Options } from "./report.ts";
 import { MONEY } from "./stage.ts";
 import { traffic } from "./traffic.ts";
 import { readViews } from "./views.ts";
 
-interface CampaignOptions {
-	readonly mode: Mode;
-	readonly kills: number;
-	readonly seed: number;
-	readonly perSecond: number;
+interface CampaignOptions extends Options {
 	readonly traders: readonly Trader[];
 	readonly deployment: Deployment;
 	readonly send: Send;

@@ -15,7 +15,10 @@ export interface Executioner {
 	readonly killed: readonly Killed[];
 	/** Is told of each new order that was answered, and when its request was sent: by `performance.now()`. */
 	onPlaced(sentAt: number): void;
-	/** Kills and starts one process after the other, until orders are answered after the last. `onTurnOver` is awaited whenever all of them are to stay. */
+	/**
+	 * Kills and starts one process after the other, until orders are answered after the last. `onTurnOver` is awaited
+	 * whenever all of them are to stay.
+	 */
 	run(onTurnOver: (kills: number) => Promise<void>): Promise<void>;
 }
 

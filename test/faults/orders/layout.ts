@@ -17,7 +17,7 @@ const CONSUMING = ["consumer.before_commit", "consumer.after_commit"] as const;
 
 const ALONE = ["api", "orders", "risk", "trading", "data", "events"] as const;
 
-/** The processes of each mode. In a cluster whatever orders do not wait for shares one, lest starting takes all time. */
+/** The processes of each mode. In a cluster whatever orders do not wait for shares one, to start sooner. */
 export const PARTS: Readonly<Record<Mode, readonly Part[]>> = {
 	embedded: [part("all", SERVICE_NAMES, FAILPOINTS, true)],
 	cluster: [

@@ -6,7 +6,7 @@ import type { View } from "./views.ts";
 /** Enough for a price times a quantity. */
 const SCALE = 20;
 
-/** What of fills and balances is not as it must be: each trade once with two sides, each order and each account exact. */
+/** What is wrong with fills and balances: each trade is there once, from both sides, each account is exact. */
 export function badMoney(views: readonly View[], deposits: Readonly<Record<string, string>>): Offence[] {
 	return [...views.flatMap(badFills), ...badTrades(views), ...views.flatMap((view) => badBalances(view, deposits))];
 }
