@@ -1,6 +1,8 @@
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { type BrokerOptions, ServiceBroker, type ServiceSchema } from "moleculer";
+import { env } from "../lib/env.ts";
+import { armFailpoint } from "../lib/failpoint.ts";
 import type { ServiceName } from "../lib/topology.ts";
 import { brokerOptions } from "../moleculer.config.ts";
 
@@ -11,6 +13,7 @@ export async function createNode(
 	services: readonly ServiceName[],
 	overrides: BrokerOptions = {},
 ): Promise<ServiceBroker> {
+	armFailpoint(env().failpoint);
 	const schemas = await Promise.all(services.map(loadSchema));
 	const broker = new ServiceBroker({ ...brokerOptions(), ...overrides });
 	for (const schema of schemas) broker.createService(schema);

@@ -1,5 +1,6 @@
 import { isIPv6 } from "node:net";
 import path from "node:path";
+import { type ArmedFailpoint, FAILPOINTS } from "./failpoint.ts";
 import { databaseVariable, isStateful, SERVICE_NAMES, type ServiceName, STATEFUL_SERVICES } from "./topology.ts";
 
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace"] as const;
@@ -37,6 +38,8 @@ export interface Env {
 	readonly smtpUrl: string | null;
 	/** MAIL_FROM: the address that mail comes from. */
 	readonly mailFrom: string;
+	/** FAILPOINT: where the process kills itself, for tests; never where NODE_ENV is `production`. */
+	readonly failpoint: ArmedFailpoint | null;
 	/** ORDERS_DATABASE_URL and its like; throws when the variable is missing or wrong. */
 	databaseUrl(service: string): string;
 }
@@ -61,6 +64,7 @@ export function env(source: NodeJS.ProcessEnv = process.env): Env {
 		webhookPrivateHosts: list(text("WEBHOOK_PRIVATE_HOSTS", "")).map((host) => hostName(host)),
 		smtpUrl: text("SMTP_URL", "") ? smtpUrl(text("SMTP_URL", "")) : null,
 		mailFrom: mailFrom(text("MAIL_FROM", text("SMTP_URL", "") ? "" : "notifications@localhost")),
+		failpoint: failpoint(text("FAILPOINT", ""), text("NODE_ENV", "")),
 		databaseUrl: (service) => databaseUrl(service, source),
 	};
 }
@@ -168,6 +172,15 @@ function smtpUrl(value: string): string {
 function mailFrom(value: string): string {
 	if (!/^[\w.+-]+@[\w.-]+$/.test(value)) throw wrong("MAIL_FROM", value, "an address such as notices@example.com");
 	return value;
+}
+
+function failpoint(value: string, nodeEnv: string): ArmedFailpoint | null {
+	if (!value) return null;
+	if (nodeEnv === "production") throw wrong("FAILPOINT", value, "unset where NODE_ENV=production");
+	const [, given, passing] = /^([\w.]+):([1-9]\d{0,5})$/.exec(value) ?? [];
+	const name = FAILPOINTS.find((known) => known === given);
+	if (!name) throw wrong("FAILPOINT", value, `name:n, with n from 1 and a name of ${FAILPOINTS.join(", ")}`);
+	return { name, passing: Number(passing) };
 }
 
 function databaseUrl(service: string, source: NodeJS.ProcessEnv): string {

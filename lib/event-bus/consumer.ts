@@ -1,5 +1,6 @@
 import type { Envelope } from "../../contracts/events.ts";
 import type { Db, Tx } from "../db.ts";
+import { failpoint } from "../failpoint.ts";
 import { LOCKS } from "../locks.ts";
 import { refuse } from "../refuse.ts";
 import { countLive, type Delivery, type Fate, findBlocked, setAside } from "./deliveries.ts";
@@ -114,6 +115,8 @@ function handleTogether({ db, name, run }: Handling, takeIn: TakeIn, events: rea
 		if (blocked.length > 0) await keep(tx, name, blocked.map(behind));
 		const free = fresh.filter((event) => !waiting.has(event));
 		if (free.length > 0) await run(tx, free);
+		failpoint("consumer.before_commit");
+		tx.afterCommit(() => failpoint("consumer.after_commit"));
 	});
 }
 

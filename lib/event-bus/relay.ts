@@ -1,4 +1,5 @@
 import type { Db, Tx } from "../db.ts";
+import { failpoint } from "../failpoint.ts";
 import { LOCKS } from "../locks.ts";
 import { pause, tryLock } from "./leader.ts";
 import { hasUnpublished, lastReceipt, markPublished, nextUnpublished, refill } from "./outbox.ts";
@@ -113,6 +114,7 @@ function publishNext({ db, source, transport, logger }: RelayOptions): Promise<b
 		if (await lost()) return publishAgain(tx, source, logger);
 		if (batch.length === 0) return false;
 		const receipt = await transport.publish(batch.map((entry) => entry.event));
+		failpoint("relay.after_publish");
 		if (await lost()) return publishAgain(tx, source, logger);
 		// No commit of the path of money: a mark that a crash of the server undoes is made again.
 		tx.execute("SET LOCAL synchronous_commit = off");

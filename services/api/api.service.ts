@@ -4,6 +4,7 @@ import ApiGateway from "moleculer-web";
 import type { Meta } from "../../contracts/index.ts";
 import { REVOKED } from "../../lib/access-token.ts";
 import { env } from "../../lib/env.ts";
+import { failpoint } from "../../lib/failpoint.ts";
 import { call } from "../../lib/service.ts";
 import { closeServer } from "./close-server.ts";
 import { openDenialQueue } from "./denial-queue.ts";
@@ -46,9 +47,11 @@ const route = {
 		}
 		if (endpoint.streams) this.streams.take(response);
 		request.$params = await parametersOf(endpoint, request, request.$params.params, request.query);
+		failpoint("api.before_call");
 	},
 
 	async onAfterCall(ctx: Context<unknown, Meta>, _route: unknown, request: Request, _response: unknown, result: never) {
+		failpoint("api.before_answer");
 		const endpoint = request.$alias?.endpoint;
 		const answer = endpoint?.answer ? await endpoint.answer(result, ctx, request.$params) : { body: result };
 		return { status: endpoint?.status ?? 200, ...answer };

@@ -3,6 +3,7 @@ import type { Instrument } from "../../contracts/data.ts";
 import type { Meta } from "../../contracts/index.ts";
 import type { CancelResult, DryRun, Order, OrderStatus, Placement, PlaceOrder, Side } from "../../contracts/orders.ts";
 import { callerOf, isAdmin, originOf } from "../../lib/caller.ts";
+import { failpoint } from "../../lib/failpoint.ts";
 import { newId } from "../../lib/id.ts";
 import { isRefusal, refuse, refuseFields } from "../../lib/refuse.ts";
 import { call } from "../../lib/service.ts";
@@ -48,6 +49,7 @@ export async function placeOrder(orders: Orders, ctx: Context<PlaceOrder, Meta>)
 	});
 	if (kept.replayed && !isRequestOf(kept.order, terms)) throw refuse("CLIENT_ORDER_ID_REUSED");
 	const order = await drive(orders, ctx, kept.order, kept.replayed ? null : kept.openOrders, origin.actor);
+	failpoint("orders.before_reply");
 	return { order: shown(order), replayed: kept.replayed };
 }
 
@@ -149,6 +151,7 @@ async function end(
 	if (!takes(order.status, status === "canceled" ? "cancel" : "expire"))
 		throw refuse("ILLEGAL_TRANSITION", `The order is ${order.status}`);
 	const ended = await endInMarket(orders, ctx, order, status, originOf(ctx));
+	failpoint("orders.before_reply");
 	if (ended.status !== status) throw refuse("ILLEGAL_TRANSITION", `The order is ${ended.status}`);
 	return ended;
 }

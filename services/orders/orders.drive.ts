@@ -3,6 +3,7 @@ import type { Actor } from "../../contracts/events.ts";
 import type { ExecutionReport, SubmitOrder } from "../../contracts/trading.ts";
 import type { Origin } from "../../lib/caller.ts";
 import { isTooEarly } from "../../lib/event-bus/consumer.ts";
+import { failpoint } from "../../lib/failpoint.ts";
 import { call } from "../../lib/service.ts";
 import type { OrderRecord } from "./domain/order.ts";
 import { openOrdersOf } from "./open-orders.store.ts";
@@ -54,6 +55,7 @@ async function takeSteps(
 	// The order whose place it takes is still among them.
 	const openOrders = order.replaces === null ? counting : Math.max(1, counting - 1);
 	const decision = await call(caller, "risk.check", { order: submission, open_orders: openOrders }, opts);
+	failpoint("orders.after_risk");
 	if (decision.code) {
 		const rejection = { kind: "reject", orderId: order.order_id, code: decision.code, origin } as const;
 		const rejected = await orders.writes.apply.add(rejection);
@@ -87,6 +89,7 @@ export async function settleReport(
 	report: ExecutionReport,
 	cause: Cause,
 ): Promise<OrderRecord> {
+	failpoint("orders.after_trading");
 	const { order_id } = report;
 	const change = { kind: "report", orderId: order_id, report, ...cause } as const;
 	const applied = await orders.writes.apply.add(change).catch(async (error) => {

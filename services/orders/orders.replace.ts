@@ -2,6 +2,7 @@ import type { Context } from "moleculer";
 import type { Meta } from "../../contracts/index.ts";
 import type { Placement, PlaceOrder, ReplaceOrder } from "../../contracts/orders.ts";
 import { callerOf, originOf } from "../../lib/caller.ts";
+import { failpoint } from "../../lib/failpoint.ts";
 import { newId } from "../../lib/id.ts";
 import { compareDecimals, isDecimal, subtractDecimals } from "../../lib/kernel/decimal.ts";
 import { refuse, refuseFields } from "../../lib/refuse.ts";
@@ -47,6 +48,7 @@ export async function replaceOrder(orders: Orders, ctx: Context<ReplaceOrder, Me
 			orders.logger.warn(`order ${old.order_id} will learn by an event that it is replaced`, error),
 		);
 	}
+	failpoint("orders.before_reply");
 	return { order: shown(order), replayed: false };
 }
 

@@ -1,4 +1,5 @@
 import { type Batcher, batcher } from "../../lib/batch.ts";
+import { failpoint } from "../../lib/failpoint.ts";
 import type { Database } from "../../mixins/database.mixin.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
 import { type OrderRecord, shown } from "./domain/order.ts";
@@ -53,6 +54,8 @@ function keepAll(orders: Database & Outbox, drafts: readonly Draft[]): Promise<K
 			),
 		]);
 		const openOrders = placeInCounts(fresh, counts);
+		failpoint("orders.keep_before_commit");
+		tx.afterCommit(() => failpoint("orders.keep_after_commit"));
 		return drafts.map((draft): Kept => {
 			const order = byId.get(draft.orderId);
 			if (order) return { order, replayed: false, openOrders: openOrders.get(order.order_id) as number };
@@ -90,5 +93,10 @@ function keyOf(userId: string, clientOrderId: string | null): string {
 }
 
 function applyAll(orders: Database & Outbox, changes: readonly Change[]): Promise<(OrderRecord | Error | null)[]> {
-	return orders.db.transaction((tx) => applyChanges(orders, tx, changes));
+	return orders.db.transaction(async (tx) => {
+		const applied = await applyChanges(orders, tx, changes);
+		failpoint("orders.apply_before_commit");
+		tx.afterCommit(() => failpoint("orders.apply_after_commit"));
+		return applied;
+	});
 }

@@ -3,6 +3,7 @@ import type { Meta } from "../../contracts/index.ts";
 import type { RiskApi, RiskCheck, RiskDecision, RiskLimits } from "../../contracts/risk.ts";
 import { type Batcher, batcher } from "../../lib/batch.ts";
 import { originOf } from "../../lib/caller.ts";
+import { failpoint } from "../../lib/failpoint.ts";
 import { isDecimal, normalize } from "../../lib/kernel/decimal.ts";
 import { refuseFields } from "../../lib/refuse.ts";
 import type { Database } from "../../mixins/database.mixin.ts";
@@ -46,6 +47,8 @@ async function decideTogether(risk: Database & Settings, checks: readonly RiskCh
 		});
 		const real = decided.filter((item) => !item.rehearsal);
 		const kept = await keepDecisions(tx, real);
+		failpoint("risk.before_commit");
+		tx.afterCommit(() => failpoint("risk.after_commit"));
 		return decided.map((item) => (item.rehearsal ? undefined : kept.get(item.orderId)) ?? item.decision);
 	});
 }

@@ -1,6 +1,7 @@
 import type { RiskCheck, RiskDecision } from "../../contracts/risk.ts";
 import type { Batcher } from "../../lib/batch.ts";
 import { callerOf } from "../../lib/caller.ts";
+import { failpoint } from "../../lib/failpoint.ts";
 import { pageRules, UUID_KEY } from "../../lib/page.ts";
 import { call, type TypedService } from "../../lib/service.ts";
 import { consumer } from "../../mixins/consumer.mixin.ts";
@@ -48,8 +49,10 @@ const risk: TypedService<"risk", {}, Database & Outbox & Settings & { checks: Ba
 				open_orders: { type: "number", integer: true, min: 0 },
 				rehearsal: { type: "boolean", optional: true },
 			},
-			handler(ctx) {
-				return this.checks.add(ctx.params);
+			async handler(ctx) {
+				const decision = await this.checks.add(ctx.params);
+				failpoint("risk.before_reply");
+				return decision;
 			},
 		},
 		limits: {

@@ -1,6 +1,7 @@
 import { batcher } from "../../lib/batch.ts";
 import type { Db, Tx } from "../../lib/db.ts";
 import type { Staged } from "../../lib/event-bus/outbox.ts";
+import { failpoint } from "../../lib/failpoint.ts";
 import { newId } from "../../lib/id.ts";
 import { refuse } from "../../lib/refuse.ts";
 import { lockAccounts } from "./account.store.ts";
@@ -114,8 +115,10 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 			state.tradeSeq = execution.tradeSeq;
 			state.arrivalSeq = execution.arrivalSeq;
 			state.lastTicks = execution.lastTicks;
+			failpoint("trading.before_commit");
 			return executed;
 		});
+		failpoint("trading.after_commit");
 		state.clean = true;
 		return results;
 	}

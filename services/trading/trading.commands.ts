@@ -3,6 +3,7 @@ import type { Meta, Principal } from "../../contracts/index.ts";
 import type { ExecutionReport, SubmitOrder, Transfer, TransferRequest } from "../../contracts/trading.ts";
 import { callerOf, isAdmin, originOf } from "../../lib/caller.ts";
 import type { Tx } from "../../lib/db.ts";
+import { failpoint } from "../../lib/failpoint.ts";
 import { newId } from "../../lib/id.ts";
 import { isDecimal, normalize, scaleOf, toUnits } from "../../lib/kernel/decimal.ts";
 import { type FieldError, refuse, refuseFields } from "../../lib/refuse.ts";
@@ -48,6 +49,7 @@ async function execute(
 ): Promise<ExecutionReport> {
 	const { writer } = await trading.markets.get(order.symbol);
 	const executed = await writer.execute({ kind, order, origin: originOf(ctx) });
+	failpoint("trading.before_reply");
 	if (executed.at === "here") return executed.report;
 	if (executed.at === "halted") throw refuse("MARKET_NOT_OPEN", `Market ${order.symbol} is halted`);
 	if (executed.at === "elsewhere") {

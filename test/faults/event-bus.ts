@@ -1,25 +1,22 @@
-import { cp } from "node:fs/promises";
-import path from "node:path";
 import { parseArgs } from "node:util";
 import { positive, wholeNumber } from "../../cli/options.ts";
 import type { Report } from "../../cli/programs.ts";
 import { progressOn } from "../../cli/progress.ts";
 import { startNatsServer } from "../contract/event-bus/nats-server.ts";
-import { openSandbox, type Sandbox } from "../support/sandbox.ts";
+import { openSandbox } from "../support/sandbox.ts";
 import { type Outcome, runCampaign } from "./event-bus/campaign.ts";
 import { createDatabases } from "./event-bus/databases.ts";
-import { logsFolder } from "./event-bus/node-process.ts";
 import type { Fault } from "./event-bus/plan.ts";
+import { keepLogs } from "./logs.ts";
+import { listed, MAX_SEED } from "./report.ts";
 
 export const summary = "events from outboxes into the history and two consumers, while all that carries them is killed";
 
 const MIN_EVENTS = 1_000;
 const MAX_EVENTS = 10_000_000;
 const MAX_KILLS = 10_000;
-const MAX_SEED = 2 ** 32 - 1;
 /** Two nodes of five services with their pools, and what killed ones leave behind. */
 const MAX_CONNECTIONS = 250;
-const MAX_SHOWN = 10;
 
 interface Options {
 	readonly events: number;
@@ -38,7 +35,9 @@ export async function run(args: readonly string[]): Promise<Report> {
 		const databases = await progress("Databases", () => createDatabases(options.events));
 		try {
 			const outcome = await runCampaign({ ...options, sandbox, nats, databases });
-			return reportOf(options, outcome, await keepLogs(sandbox, options, outcome));
+			// What the nodes have said matters when something does not hold.
+			const bad = outcome.offences.length > 0;
+			return reportOf(options, outcome, bad ? await keepLogs(sandbox, `faults-event-bus-${options.seed}`) : null);
 		} finally {
 			for (const database of Object.values(databases)) await database.drop();
 		}
@@ -65,20 +64,10 @@ function readOptions(args: readonly string[]): Options {
 	};
 }
 
-/** Keeps what the nodes have said when something does not hold; gives the folder. */
-async function keepLogs(sandbox: Sandbox, { seed }: Options, { offences }: Outcome): Promise<string | null> {
-	if (offences.length === 0) return null;
-	const folder = path.join("logs", `faults-event-bus-${seed}`);
-	await cp(logsFolder(sandbox), folder, { recursive: true });
-	return folder;
-}
-
 function reportOf({ events, kills, seed, minutes }: Options, outcome: Outcome, logs: string | null): Report {
 	const { faults, tellingMs, drainMs, offences } = outcome;
 	const [tellingS, drainS] = [tellingMs / 1_000, drainMs / 1_000];
 	const perSecond = Math.round(events / (tellingS + drainS));
-	const shown = offences.slice(0, MAX_SHOWN).map((offence) => `  ${offence}`);
-	const more = offences.length > MAX_SHOWN ? [`  and ${offences.length - MAX_SHOWN} more`] : [];
 	const repeat = `npm run faults -- event-bus --events ${events} --kills ${kills} --seed ${seed} --minutes ${minutes}`;
 	return {
 		lines: [
@@ -89,12 +78,7 @@ function reportOf({ events, kills, seed, minutes }: Options, outcome: Outcome, l
 			`  told in        ${tellingS.toFixed(1)} s, drained ${drainS.toFixed(1)} s after the last fault had healed`,
 			`  events/s       ${perSecond.toLocaleString("en")} over the whole`,
 			`  again          ${repeat}`,
-			offences.length === 0
-				? "The history is the union of the outboxes, every event took effect once and in order."
-				: `${offences.length} offences:`,
-			...shown,
-			...more,
-			...(logs ? [`What the nodes have said is in ${logs}`] : []),
+			...listed(offences, "The history is the union of the outboxes, every event took effect once and in order.", logs),
 		],
 		json: {
 			events,

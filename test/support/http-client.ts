@@ -10,13 +10,15 @@ interface Sent {
 	/** Sent as JSON, unless it is text or bytes. */
 	readonly body?: unknown;
 	readonly headers?: Readonly<Record<string, string>>;
+	/** How long to wait for the answer: as long as it takes unless told. */
+	readonly timeoutMs?: number;
 }
 
 export type Send = (route: string, sent?: Sent) => Promise<Reply>;
 
 /** Sends requests such as `GET /api/users` to the gateway at `baseUrl`. */
 export function httpClient(baseUrl: string): Send {
-	return async (route, { token, body, headers = {} } = {}) => {
+	return async (route, { token, body, headers = {}, timeoutMs } = {}) => {
 		const [method = "", path = ""] = route.split(" ");
 		const raw = typeof body === "string" || body instanceof Uint8Array;
 		const response = await fetch(baseUrl + path, {
@@ -26,6 +28,7 @@ export function httpClient(baseUrl: string): Send {
 				...(body !== undefined && { "Content-Type": "application/json" }),
 				...headers,
 			},
+			...(timeoutMs !== undefined && { signal: AbortSignal.timeout(timeoutMs) }),
 			...(body !== undefined && { body: raw ? (body as NonNullable<RequestInit["body"]>) : JSON.stringify(body) }),
 		});
 		const text = await response.text();

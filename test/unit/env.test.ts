@@ -55,6 +55,10 @@ test.each([
 	["MAIL_FROM", "Notices <notices@example.com>", "an address such as"],
 	["WEBHOOK_PRIVATE_HOSTS", "localhost:8080", "host names or addresses, without ports"],
 	["WEBHOOK_PRIVATE_HOSTS", "https://localhost", "host names or addresses, without ports"],
+	["FAILPOINT", "orders.somewhere:1", "orders.before_reply"],
+	["FAILPOINT", "orders.before_reply", "name:n"],
+	["FAILPOINT", "orders.before_reply:0", "n from 1"],
+	["FAILPOINT", "orders.before_reply:1.5", "n from 1"],
 	["WEBHOOK_PRIVATE_HOSTS", "10.0.0.0/8", "host names or addresses, without ports"],
 ])("%s=%s is refused in one line that says what is allowed", (name, value, allowed) => {
 	const message = messageOf(() => env({ [name]: value }));

@@ -1,0 +1,92 @@
+import { progressOn } from "../../../cli/progress.ts";
+import { verify } from "../../../cli/verify/run.ts";
+import type { StatefulService } from "../../../lib/topology.ts";
+import type { Send } from "../../support/http-client.ts";
+import { until } from "../../support/until.ts";
+import { findOffences, type Offence } from "./check.ts";
+import type { ClientLog, Trader } from "./client-log.ts";
+import type { Deployment } from "./deployment.ts";
+import { executioner, type Killed } from "./executioner.ts";
+import { PARTS } from "./layout.ts";
+import { planKills } from "./plan.ts";
+import type { Options } from "./report.ts";
+import { MONEY } from "./stage.ts";
+import { traffic } from "./traffic.ts";
+import { readViews } from "./views.ts";
+
+interface CampaignOptions extends Options {
+	readonly traders: readonly Trader[];
+	readonly deployment: Deployment;
+	readonly send: Send;
+	urlOf(service: StatefulService): string;
+}
+
+/** What came of a campaign. */
+export interface Outcome {
+	readonly killed: readonly Killed[];
+	readonly log: ClientLog;
+	/** From the first request until the last was settled. */
+	readonly tookMs: number;
+	/** How often all invariants were checked. */
+	readonly verifications: number;
+	readonly offences: readonly Offence[];
+}
+
+const START_LIMIT_MS = 120_000;
+/** What is not settled by then although all processes run never will be. */
+const SETTLE_LIMIT_MS = 60_000;
+/** Invariants can be told from what is under way when traffic stops for them: not after every kill. */
+const VERIFY_EVERY_KILLS = 25;
+
+/** Lets traders trade while processes are killed, and compares what they were told with what there is in the end. */
+export async function runCampaign(options: CampaignOptions): Promise<Outcome> {
+	const { mode, kills, seed, deployment, send, traders, perSecond } = options;
+	const progress = progressOn(process.stderr);
+	const offences: Offence[] = [];
+	const killer = executioner(planKills(mode, seed, kills), deployment, (offence) => offences.push(offence));
+	const trade = traffic({ send, traders, perSecond, seed, onPlaced: killer.onPlaced });
+	let verifications = 0;
+	let tookMs = 0;
+
+	async function examine(): Promise<void> {
+		await trade.pause(SETTLE_LIMIT_MS);
+		await progress("Invariants", () =>
+			verify(options.urlOf, ({ id, offences: found }) => {
+				for (const what of found) offences.push({ kind: "wrong", what: `${id}: ${what}` });
+			}),
+		);
+		verifications += 1;
+	}
+
+	try {
+		await progress("Processes", async () => {
+			for (const { name } of PARTS[mode]) deployment.start(name, null);
+			await until(() => isReady(send), START_LIMIT_MS);
+		});
+		const startedAt = performance.now();
+		let examinedAt = 0;
+		trade.resume();
+		await killer.run(async (done) => {
+			if (done - examinedAt < VERIFY_EVERY_KILLS || done === kills) return;
+			examinedAt = done;
+			await examine();
+			trade.resume();
+		});
+		await examine();
+		tookMs = performance.now() - startedAt;
+		offences.push(...findOffences(trade.log, await readViews(send, traders), MONEY));
+	} catch (error) {
+		offences.push({ kind: "wrong", what: `the campaign was cut short: ${String(error)}` });
+	} finally {
+		await deployment.stop();
+	}
+	offences.push(...deployment.accidents.map((what) => ({ kind: "wrong", what }) as const));
+	return { killed: killer.killed, log: trade.log, tookMs, verifications, offences };
+}
+
+function isReady(send: Send): Promise<boolean> {
+	return send("GET /health/ready").then(
+		({ status }) => status === 200,
+		() => false,
+	);
+}
