@@ -1,5 +1,8 @@
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import { v7 as newId } from "uuid";
+import { createNode } from "../../cli/node.ts";
+import { call } from "../../lib/service.ts";
 import { loadBook } from "../../services/trading/book-loader.ts";
 import type { Book } from "../../services/trading/domain/book.ts";
 import { type Execution, submit } from "../../services/trading/domain/execute.ts";
@@ -8,6 +11,9 @@ import type { ExecutionOrder } from "../../services/trading/domain/order.ts";
 import { saveExecution } from "../../services/trading/execution.store.ts";
 import { keepMarket } from "../../services/trading/market.store.ts";
 import { createDatabase, type TestDatabase } from "../support/databases.ts";
+import { PLAIN } from "../support/orders.ts";
+import { person } from "../support/people.ts";
+import { startServices } from "../support/services.ts";
 import { command, run, type Step, stepsOf, USERS } from "../unit/trading/commands.ts";
 import { BTC_USD, executionWith, orderOf } from "../unit/trading/support.ts";
 
@@ -15,9 +21,12 @@ const RESTING = 22_000;
 /** Commands end some of them. */
 const LEAST_LEFT = 20_000;
 const STOPS = 20;
-const COMMANDS = 6_000;
+const COMMANDS = 4_000;
 const STEPS_A_COMMIT = 500;
 const SEED = 20_261_124;
+
+// Tens of thousands of orders are executed and written.
+import.meta.jest.setTimeout(120_000);
 
 const SILENT = { info: () => {}, warn: () => {} };
 
@@ -144,7 +153,7 @@ test("a start rebuilds the book that was there: priority, icebergs, stops, trail
 		keepLease: async () => void (renewed += 1),
 		logger: SILENT,
 	});
-	expect(shownBook(rebuilt)).toEqual(shownBook(book));
+	assert.deepEqual(shownBook(rebuilt), shownBook(book));
 	expect(renewed).toBeGreaterThan(0);
 });
 
@@ -155,4 +164,33 @@ test("a market whose lease has gone is not opened", async () => {
 		logger: SILENT,
 	});
 	await expect(opening).rejects.toBe(gone);
+});
+
+test("a node that starts again has opened the markets that it wrote before it takes a command", async () => {
+	const services = ["config", "data", "users", "trading"] as const;
+	const first = await startServices(services);
+	const ann = person("ann", "admin");
+	await call(first.broker, "trading.deposit", { asset: "USD", amount: "1000", idempotency_key: "usd" }, ann);
+	const terms = { side: "buy", order_type: "limit", time_in_force: "gtc", quantity: "1", price: "100" } as const;
+	const order = { ...PLAIN, ...terms, order_id: newId(), user_id: ann.id, symbol: "BTC-USD" };
+	await call(first.broker, "trading.submit", order);
+	const lease = async () =>
+		(
+			await first.dbs.trading.query<{ epoch: string; held: boolean }>(
+				"SELECT epoch, lease_until > clock_timestamp() AS held FROM markets WHERE symbol = 'BTC-USD'",
+			)
+		)[0];
+	expect(await lease()).toEqual({ epoch: "1", held: true });
+	await first.broker.stop();
+	expect(await lease()).toEqual({ epoch: "1", held: false });
+	const second = await createNode(services, { logger: false, dependencyInterval: 10 });
+	try {
+		await second.start();
+		expect(await lease()).toEqual({ epoch: "2", held: true });
+		const closed = await call(second, "trading.close", { order, status: "canceled" });
+		expect(closed).toMatchObject({ status: "canceled", report_seq: 2 });
+	} finally {
+		await second.stop();
+		await first.stop();
+	}
 });
