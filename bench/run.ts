@@ -3,5 +3,6 @@ import * as audit from "./audit.ts";
 import * as engine from "./engine.ts";
 import * as eventBus from "./event-bus.ts";
 import * as orders from "./orders.ts";
+import * as recovery from "./recovery.ts";
 
-await runProgram("bench", { audit, engine, "event-bus": eventBus, orders });
+await runProgram("bench", { audit, engine, "event-bus": eventBus, orders, recovery });

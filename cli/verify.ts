@@ -1,9 +1,11 @@
+import { parseArgs } from "node:util";
 import { env, givenDatabaseUrls, takeAnyPort } from "../lib/env.ts";
 import { STATEFUL_SERVICES, type StatefulService } from "../lib/topology.ts";
 import { startEmbedded } from "./embedded.ts";
 import { findInstance } from "./instance.ts";
 import { shownProgress } from "./progress.ts";
 import { runCommand } from "./run.ts";
+import { type Rebuilt, rebuildInvariant } from "./verify/rebuild.ts";
 import { showFinding, verify } from "./verify/run.ts";
 
 /** Whose databases are checked, and how to leave them as they were. */
@@ -24,11 +26,23 @@ async function findSubject(): Promise<Subject> {
 	return { urls: embedded.databases, leave: embedded.stop };
 }
 
+function showRebuilt({ live, orders, accounts, positions, unknown }: Rebuilt): string {
+	const count = (n: number, what: string) => `${n.toLocaleString("en")} ${what}`;
+	const state = [count(orders, "open orders"), count(accounts, "accounts"), count(positions, "positions")].join(", ");
+	const lines = [
+		`${state}: ${live}`,
+		...(unknown > 0 ? [count(unknown, "open orders that the log no longer knows")] : []),
+	];
+	return lines.map((line) => `         ${line}`).join("\n");
+}
+
 await runCommand(async () => {
+	const { values } = parseArgs({ options: { rebuild: { type: "boolean", default: false } } });
+	const more = values.rebuild ? [rebuildInvariant((rebuilt) => console.log(showRebuilt(rebuilt)))] : [];
 	const { urls, leave } = await findSubject();
 	try {
 		const urlOf = (service: StatefulService) => urls[service] as string;
-		const allHold = await verify(urlOf, (finding) => console.log(showFinding(finding)));
+		const allHold = await verify(urlOf, (finding) => console.log(showFinding(finding)), undefined, more);
 		console.log(allHold ? "All invariants hold." : "Some invariants do not hold.");
 		if (!allHold) process.exitCode = 1;
 	} finally {

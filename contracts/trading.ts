@@ -27,6 +27,18 @@ export interface Fill {
 	readonly created_at: Timestamp;
 }
 
+/** Where a working order stands in its book, so that the book can be made again from reports alone. */
+export interface Standing {
+	/** Its place in time among the orders of its market. */
+	readonly arrival_seq: number;
+	/** What the book shows of it. */
+	readonly visible_quantity: Decimal;
+	/** Where a stop is triggered; of a trailing one, where it was when it came. */
+	readonly stop_price: Decimal | null;
+	/** Of a trailing stop, the best price that it had seen by the trade `trade_seq`. */
+	readonly trailing: { readonly best_price: Decimal; readonly trade_seq: number } | null;
+}
+
 /**
  * The state of an order in its book after one command touched it. Reports of an order are numbered from 1 without a
  * gap; `fills` are those of the reports after `previous_seq` up to `report_seq`, all amounts are totals.
@@ -46,6 +58,8 @@ export interface ExecutionReport {
 	readonly fee: Decimal;
 	readonly fee_asset: string;
 	readonly fills: readonly Fill[];
+	/** Of a working order, in the report of the command itself. */
+	readonly standing?: Standing;
 	readonly timestamp: Timestamp;
 }
 

@@ -13,7 +13,7 @@ const INVARIANTS: readonly Invariant[] = [
 	...ORDER_INVARIANTS,
 	...EVENT_INVARIANTS,
 	...AUDIT_INVARIANTS,
-].toSorted((a, b) => Number(a.id.slice(1)) - Number(b.id.slice(1)));
+];
 
 /** How long the state is given to get over a fault before it is looked at: orders left pending, events left waiting. */
 const SETTLE_LIMIT_MS = 30_000;
@@ -34,19 +34,21 @@ export interface Finding {
 }
 
 /**
- * Checks every invariant on the databases at these URLs, once what is under way has settled; calls back with each.
- * One that seems broken is looked at again, `looks` times in all.
+ * Checks every invariant, and `more`, on the databases at these URLs, once what is under way has settled; calls back
+ * with each. One that seems broken is looked at again, `looks` times in all.
  */
 export async function verify(
 	urlOf: (service: StatefulService) => string,
 	onFinding: (finding: Finding) => void,
 	looks = MAX_LOOKS,
+	more: readonly Invariant[] = [],
 ): Promise<boolean> {
 	const dbs = openDatabases(urlOf);
 	try {
 		await settled(dbs);
 		let allHold = true;
-		for (const invariant of INVARIANTS) {
+		const inOrder = [...INVARIANTS, ...more].toSorted((a, b) => Number(a.id.slice(1)) - Number(b.id.slice(1)));
+		for (const invariant of inOrder) {
 			const offences = await lookAt(invariant, dbs, looks);
 			if (offences.length > 0) allHold = false;
 			onFinding({ id: invariant.id, says: invariant.says, offences });

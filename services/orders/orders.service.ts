@@ -17,7 +17,7 @@ import { getOrder, getOrderByClientId, listOrders, readOpenExposure } from "./or
 import { replaceOrder } from "./orders.replace.ts";
 import type { OrdersState } from "./orders.state.ts";
 import { openWrites } from "./orders.writes.ts";
-import { startSweeper } from "./sweeper.ts";
+import { startExpirer, startSweeper } from "./sweeper.ts";
 
 const SIDES = ["buy", "sell"];
 const symbol = { type: "string", min: 1, max: 32 } as const;
@@ -168,11 +168,14 @@ const orders: TypedService<"orders", {}, OrdersState> = {
 		this.capacity = capacityOf(this);
 		this.instruments = instrumentsOf(this.broker);
 		this.driving = new Map();
-		this.drain = async () => void (await Promise.all([this.sweeper.stop(), this.cancelSweeper.stop()]));
+		this.drain = async () => {
+			await Promise.all([this.sweeper.stop(), this.expirer.stop(), this.cancelSweeper.stop()]);
+		};
 	},
 
 	async started() {
 		this.sweeper = startSweeper(this);
+		this.expirer = startExpirer(this);
 		this.cancelSweeper = startCancelSweeper(this);
 	},
 

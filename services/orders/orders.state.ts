@@ -16,6 +16,7 @@ export interface OrdersState extends Database, Outbox, Settings {
 	/** Orders on their way through risk and trading from this node; a second request for one joins the first. */
 	driving: Map<string, Promise<OrderRecord>>;
 	sweeper: Rounds;
+	expirer: Rounds;
 	cancelSweeper: Rounds;
 	/** Ends what calls other services, before the node stops any of them. */
 	drain(): Promise<void>;

@@ -237,35 +237,3 @@ export async function selectOpenOrders(
 	);
 	return rows.map(recordOf);
 }
-
-/** Orders whose time is over by the database's clock, those that ended first before others. */
-export async function selectOverdue(db: Db, limit: number): Promise<OrderRecord[]> {
-	const rows = await db.query<OrderRow>(
-		`SELECT * FROM orders WHERE status IN ('held', 'open', 'partially_filled') AND expires_at <= clock_timestamp()
-		ORDER BY expires_at LIMIT $1`,
-		[limit],
-	);
-	return rows.map(recordOf);
-}
-
-/** An order that nobody drives any more; `timedOut` when it is to be expired. */
-interface StalePending {
-	readonly order: OrderRecord;
-	readonly timedOut: boolean;
-}
-
-/** Orders that have been pending for longer than `ageS` seconds, oldest first, and whether they are past `timeoutS`. */
-export async function selectStalePending(
-	db: Db,
-	ageS: number,
-	timeoutS: number,
-	limit: number,
-): Promise<StalePending[]> {
-	const rows = await db.query<OrderRow & { timed_out: boolean }>(
-		`SELECT *, created_at < clock_timestamp() - make_interval(secs => $2) AS timed_out FROM orders
-		WHERE status = 'pending' AND created_at < clock_timestamp() - make_interval(secs => $1)
-		ORDER BY created_at LIMIT $3`,
-		[ageS, timeoutS, limit],
-	);
-	return rows.map((row) => ({ order: recordOf(row), timedOut: row.timed_out }));
-}

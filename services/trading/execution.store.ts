@@ -14,9 +14,9 @@ import {
 	type Side,
 	type TimeInForce,
 } from "./domain/order.ts";
-import { followPrice } from "./domain/stops.ts";
 
-interface OrderRow {
+/** An order as its table has it. */
+export interface OrderRow {
 	order_id: string;
 	user_id: string;
 	side: Side;
@@ -48,7 +48,8 @@ interface OrderRow {
 	arrival_seq: string;
 }
 
-function orderOf(row: OrderRow): ExecutionOrder {
+/** An order from its row. */
+export function orderOf(row: OrderRow): ExecutionOrder {
 	const terms: OrderTerms = {
 		orderId: row.order_id,
 		userId: row.user_id,
@@ -66,68 +67,29 @@ function orderOf(row: OrderRow): ExecutionOrder {
 		expiresAtMs: row.expires_at && row.expires_at.getTime(),
 		replaces: row.replaces,
 	};
-	return Object.assign(newOrder(terms, Number(row.quantity_lots), numberOf(row.stop_ticks)), {
-		extremeTicks: numberOf(row.extreme_ticks),
-		sinceTradeSeq: Number(row.since_trade_seq),
-		filledLots: Number(row.filled_lots),
-		visibleLots: Number(row.visible_lots),
-		filledNotional: toUnits(row.filled_notional, ASSET_SCALE),
-		fee: toUnits(row.fee, ASSET_SCALE),
-		hold: toUnits(row.hold, ASSET_SCALE),
-		status: row.status,
-		rejectReason: row.reject_code,
-		replacedBy: row.replaced_by,
-		reportSeq: row.report_seq,
-		arrivalSeq: Number(row.arrival_seq),
-	});
+	const order = newOrder(terms, Number(row.quantity_lots), numberOf(row.stop_ticks));
+	order.extremeTicks = numberOf(row.extreme_ticks);
+	order.sinceTradeSeq = Number(row.since_trade_seq);
+	order.filledLots = Number(row.filled_lots);
+	order.visibleLots = Number(row.visible_lots);
+	order.filledNotional = unitsOf(row.filled_notional);
+	order.fee = unitsOf(row.fee);
+	order.hold = unitsOf(row.hold);
+	order.status = row.status;
+	order.rejectReason = row.reject_code;
+	order.replacedBy = row.replaced_by;
+	order.reportSeq = row.report_seq;
+	order.arrivalSeq = Number(row.arrival_seq);
+	return order;
 }
 
 function numberOf(text: string | null): number | null {
 	return text === null ? null : Number(text);
 }
 
-/** How many orders a rebuild reads at a time. */
-const LOAD_PAGE = 10_000;
-
-/** Gives the orders that rest in a book or wait for a price to `add`, oldest first. */
-export async function loadWorkingOrders(tx: Tx, market: Market, add: (order: ExecutionOrder) => void): Promise<void> {
-	const extremes = await loadExtremes(tx, market);
-	for (let after = 0; ; ) {
-		const rows = await tx.query<OrderRow>(
-			`SELECT * FROM orders WHERE symbol = $1 AND status IN ('held', 'open', 'partially_filled') AND arrival_seq > $2
-			ORDER BY arrival_seq LIMIT ${LOAD_PAGE}`,
-			[market.symbol, after],
-		);
-		for (const row of rows) {
-			const order = orderOf(row);
-			const since = extremes.get(order.orderId);
-			if (since) followPrice(order, since[order.side]);
-			add(order);
-		}
-		const last = rows.at(-1);
-		if (rows.length < LOAD_PAGE || !last) return;
-		after = Number(last.arrival_seq);
-	}
-}
-
-/**
- * The lowest price, which a trailing stop to buy follows, and the highest since each one's `since_trade_seq`. The
- * trades since the oldest of these are read once for all.
- */
-async function loadExtremes(tx: Tx, market: Market): Promise<Map<string, Readonly<Record<Side, number>>>> {
-	const rows = await tx.query<{ order_id: string; low: string; high: string }>(
-		`WITH extremes AS (
-			SELECT trade_seq, min(price) OVER onwards AS low, max(price) OVER onwards AS high
-			FROM trades WHERE symbol = $1 AND trade_seq > (
-				SELECT min(since_trade_seq) FROM orders
-				WHERE symbol = $1 AND status = 'held' AND order_type = 'trailing_stop')
-			WINDOW onwards AS (ORDER BY trade_seq DESC)
-		)
-		SELECT order_id, low, high FROM orders JOIN extremes ON trade_seq = since_trade_seq + 1
-		WHERE symbol = $1 AND status = 'held' AND order_type = 'trailing_stop'`,
-		[market.symbol],
-	);
-	return new Map(rows.map((row) => [row.order_id, { buy: toTicks(market, row.low), sell: toTicks(market, row.high) }]));
+/** Of most orders that rest nothing is filled: they share one zero. */
+function unitsOf(text: string): bigint {
+	return text === "0" ? 0n : toUnits(text, ASSET_SCALE);
 }
 
 /** A rehearsal looks at this many resting orders. */

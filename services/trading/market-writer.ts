@@ -1,3 +1,4 @@
+import type { ServiceBroker } from "moleculer";
 import { batcher } from "../../lib/batch.ts";
 import type { Db, Tx } from "../../lib/db.ts";
 import type { Staged } from "../../lib/event-bus/outbox.ts";
@@ -5,13 +6,14 @@ import { failpoint } from "../../lib/failpoint.ts";
 import { newId } from "../../lib/id.ts";
 import { refuse } from "../../lib/refuse.ts";
 import { lockAccounts } from "./account.store.ts";
+import { loadBook } from "./book-loader.ts";
 import { type Accounts, assertSolvent, feeAccountOf } from "./domain/accounts.ts";
-import { addOrder, addStop, type Book, emptyBook } from "./domain/book.ts";
+import type { Book } from "./domain/book.ts";
 import type { Execution } from "./domain/execute.ts";
 import type { Market } from "./domain/market.ts";
 import { positionsAfter } from "./domain/positions.ts";
 import { ownersInReach } from "./domain/reach.ts";
-import { knownOrders, loadCounters, loadWorkingOrders, saveExecution } from "./execution.store.ts";
+import { knownOrders, loadCounters, saveExecution } from "./execution.store.ts";
 import { fence, renewLeases, takeLease } from "./market.store.ts";
 import { type Executed, executeAll, type MarketCommand } from "./market-batch.ts";
 import { readPositions, savePositions } from "./position.store.ts";
@@ -19,6 +21,8 @@ import { executionOrderOf } from "./submission.ts";
 
 /** The one writer of a market on this node. */
 export interface MarketWriter {
+	/** Takes the market over, if nobody else has it, and has its book ready. */
+	open(): Promise<void>;
 	execute(command: MarketCommand): Promise<Executed>;
 	/** Forgets the book: the next command takes the lease again and rebuilds it. */
 	drop(): void;
@@ -31,6 +35,7 @@ interface WriterOptions {
 	readonly db: Db;
 	readonly node: string;
 	readonly instance: string;
+	readonly logger: ServiceBroker["logger"];
 	/** The price band in force; null for none. */
 	bandBps(): Promise<number | null>;
 	stage(tx: Tx, events: readonly Staged[]): void;
@@ -46,6 +51,8 @@ interface Owned {
 	clean: boolean;
 }
 
+type Ownership = Owned | { readonly elsewhere: string };
+
 const MAX_BATCH = 256;
 const MAX_QUEUE = 10_000;
 /** A batch that lost a race for locks, or its lease, rebuilds the book and tries again this often. */
@@ -58,14 +65,14 @@ const STALE_BOOK = new Error("the book is stale");
 export function marketWriter(options: WriterOptions): MarketWriter {
 	const { market, db } = options;
 	let owned: Owned | null = null;
+	let opening: Promise<Ownership> | null = null;
 	const batches = batcher<MarketCommand, Executed>({ maxBatch: MAX_BATCH, maxQueue: MAX_QUEUE, run });
 
 	async function run(commands: readonly MarketCommand[]): Promise<Executed[]> {
 		for (let attempt = 1; ; attempt++) {
 			try {
-				const ownership = owned ?? (await open());
+				const ownership = await own();
 				if ("elsewhere" in ownership) return commands.map(() => ({ at: "elsewhere", node: ownership.elsewhere }));
-				owned = ownership;
 				return await commit(ownership, commands);
 			} catch (error) {
 				owned = null;
@@ -75,17 +82,27 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 		}
 	}
 
-	function open(): Promise<Owned | { readonly elsewhere: string }> {
-		return db.transaction(async (tx) => {
-			const lease = await takeLease(tx, market.symbol, options.node, options.instance);
-			if (!lease.mine) return { elsewhere: lease.ownerNode };
-			const book = emptyBook();
-			await loadWorkingOrders(tx, market, (order) => (order.status === "held" ? addStop : addOrder)(book, order));
-			const counters = await loadCounters(tx, market);
-			// However long the reading took, the owner then has a whole lease.
-			await renewLeases(tx, options.instance, [market.symbol]);
-			return { epoch: lease.epoch, book, ...counters, clean: true };
-		});
+	/** The book, if this node has the market or gets it now. */
+	async function own(): Promise<Ownership> {
+		if (owned) return owned;
+		opening ??= takeOver().finally(() => (opening = null));
+		const ownership = await opening;
+		if (!("elsewhere" in ownership)) owned = ownership;
+		return ownership;
+	}
+
+	/** From the lease on nobody else can change the book, so its pages need not be of one moment. */
+	async function takeOver(): Promise<Ownership> {
+		const lease = await db.transaction((tx) => takeLease(tx, market.symbol, options.node, options.instance));
+		if (!lease.mine) return { elsewhere: lease.ownerNode };
+		const book = await loadBook(db, market, { keepLease, logger: options.logger });
+		const counters = await db.transaction((tx) => loadCounters(tx, market));
+		return { epoch: lease.epoch, book, ...counters, clean: true };
+	}
+
+	async function keepLease(): Promise<void> {
+		const kept = await db.transaction((tx) => renewLeases(tx, options.instance, [market.symbol]));
+		if (kept.length === 0) throw STALE_BOOK;
 	}
 
 	/** A run that the database rolled back has changed the book, so the next one must not build on it. */
@@ -124,6 +141,7 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 	}
 
 	return {
+		open: async () => void (await own()),
 		async execute(command) {
 			// One that is off the grid must not take a batch of others with it.
 			executionOrderOf(market, command.order);

@@ -38,6 +38,17 @@ export async function loadMarket(tx: Tx, symbol: string): Promise<Market | null>
 	return row ? marketOf(row) : null;
 }
 
+/** The markets that `node` wrote last in which orders rest or wait. */
+export async function readMarketsOf(db: Db, node: string): Promise<string[]> {
+	const rows = await db.query<{ symbol: string }>(
+		`SELECT symbol FROM markets m WHERE owner_node = $1 AND EXISTS (
+			SELECT FROM orders o WHERE o.symbol = m.symbol AND status IN ('held', 'open', 'partially_filled'))
+		ORDER BY symbol`,
+		[node],
+	);
+	return rows.map((row) => row.symbol);
+}
+
 /**
  * Takes the market for this process if nobody else holds it. A node of the same id is this node's earlier life: it
  * need not be waited for, since its commits fail on the new epoch.

@@ -3,7 +3,7 @@ import type { Db, Tx } from "../../lib/db.ts";
 import type { Staged } from "../../lib/event-bus/outbox.ts";
 import { call } from "../../lib/service.ts";
 import type { Market } from "./domain/market.ts";
-import { keepMarket, loadMarket, releaseLeases, renewLeases } from "./market.store.ts";
+import { keepMarket, loadMarket, readMarketsOf, releaseLeases, renewLeases } from "./market.store.ts";
 import { type MarketWriter, marketWriter } from "./market-writer.ts";
 
 /** Renews three times before a lease of 5 s runs out. */
@@ -19,6 +19,8 @@ export interface OpenMarket {
 export interface Markets {
 	/** Refuses `NOT_FOUND` for a symbol that is not listed. */
 	get(symbol: string): Promise<OpenMarket>;
+	/** Opens the markets with open orders that this node wrote last, so that no command has to wait for their books. */
+	reopen(): Promise<void>;
 	/** Lets the queued commands end, then gives the leases back. */
 	stop(): Promise<void>;
 }
@@ -39,7 +41,10 @@ export function openMarkets({ db, broker, bandBps, stage }: MarketsOptions): Mar
 	async function load(symbol: string): Promise<OpenMarket> {
 		const kept = await db.transaction((tx) => loadMarket(tx, symbol));
 		const market = kept ?? (await adopt(symbol));
-		const opened = { market, writer: marketWriter({ market, db, node, instance, bandBps, stage }) };
+		const opened = {
+			market,
+			writer: marketWriter({ market, db, node, instance, logger: broker.logger, bandBps, stage }),
+		};
 		ready.set(symbol, opened);
 		return opened;
 	}
@@ -74,6 +79,15 @@ export function openMarkets({ db, broker, bandBps, stage }: MarketsOptions): Mar
 			});
 			open.set(symbol, opening);
 			return opening;
+		},
+		async reopen() {
+			for (const symbol of await readMarketsOf(db, node)) {
+				try {
+					await (await this.get(symbol)).writer.open();
+				} catch (error) {
+					broker.logger.warn(`market ${symbol} will be opened by its first command`, error);
+				}
+			}
 		},
 		async stop() {
 			clearInterval(timer);

@@ -1,10 +1,10 @@
-import type { ExecutionReport, Fill, TradeExecuted } from "../../contracts/trading.ts";
+import type { ExecutionReport, Fill, Standing, TradeExecuted } from "../../contracts/trading.ts";
 import type { Origin } from "../../lib/caller.ts";
 import type { Staged } from "../../lib/event-bus/outbox.ts";
 import { fromUnits } from "../../lib/kernel/decimal.ts";
 import type { ExecutedTrade, Report } from "./domain/execute.ts";
 import { ASSET_SCALE, fromLots, fromTicks, type Market } from "./domain/market.ts";
-import type { ExecutionOrder } from "./domain/order.ts";
+import { type ExecutionOrder, isWorking } from "./domain/order.ts";
 
 /** What one command did to an order, as it is told to the world. */
 export function reportOf(market: Market, { order, trades }: Report, now: Date): ExecutionReport {
@@ -23,7 +23,19 @@ export function reportOf(market: Market, { order, trades }: Report, now: Date): 
 		fee: fromUnits(order.fee, ASSET_SCALE),
 		fee_asset: market.quoteAsset,
 		fills: trades.map((trade) => fillOf(market, order, trade, now)),
+		...(isWorking(order) && { standing: standingOf(market, order) }),
 		timestamp: now.toISOString(),
+	};
+}
+
+function standingOf(market: Market, order: Readonly<ExecutionOrder>): Standing {
+	const { stopTicks, extremeTicks } = order;
+	return {
+		arrival_seq: order.arrivalSeq,
+		visible_quantity: fromLots(market, order.visibleLots),
+		stop_price: stopTicks === null ? null : fromTicks(market, stopTicks),
+		trailing:
+			extremeTicks === null ? null : { best_price: fromTicks(market, extremeTicks), trade_seq: order.sinceTradeSeq },
 	};
 }
 

@@ -159,6 +159,10 @@ const trading: TypedService<"trading", {}, Database & Outbox & Settings & { mark
 		});
 	},
 
+	async started() {
+		await this.markets.reopen();
+	},
+
 	async stopped() {
 		await this.markets.stop();
 	},
