@@ -19,6 +19,7 @@ interface LoadOptions {
 export async function loadBook(db: Db, market: Market, { keepLease, logger }: LoadOptions): Promise<Book> {
 	const startedAt = performance.now();
 	let [keptAt, toldAt] = [startedAt, startedAt];
+	let total: number | null = null;
 	const book = emptyBook();
 	for await (const orders of readWorkingOrders(db, market)) {
 		for (const order of orders) (order.status === "held" ? addStop : addOrder)(book, order);
@@ -28,7 +29,7 @@ export async function loadBook(db: Db, market: Market, { keepLease, logger }: Lo
 			keptAt = now;
 		}
 		if (now - toldAt > TELL_EVERY_MS) {
-			const total = await countWorkingOrders(db, market.symbol);
+			total ??= await countWorkingOrders(db, market.symbol);
 			logger.warn(`market ${market.symbol} opens: ${shown(book.byId.size)} of ${shown(total)} orders are read`);
 			toldAt = now;
 		}

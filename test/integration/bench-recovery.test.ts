@@ -28,7 +28,11 @@ async function stored(userId: string): Promise<Record<string, unknown>> {
 			WHERE user_id = $1 ORDER BY arrival_seq`,
 			[userId],
 		),
-		trading.query("SELECT asset, kind, balance, held FROM accounts WHERE owner = $1 ORDER BY asset", [userId]),
+		trading.query(
+			`SELECT asset, kind, trim_scale(balance) AS balance, trim_scale(held) AS held FROM accounts
+			WHERE owner = $1 ORDER BY asset`,
+			[userId],
+		),
 		trading.query(
 			`SELECT type, aggregate_id = 'execution:' || (data->>'order_id') AS named, aggregate_seq, version,
 				data::jsonb - '{order_id,user_id,timestamp}'::text[] #- '{standing,arrival_seq}' AS data
