@@ -13,8 +13,11 @@ const SHUTDOWN_TIMEOUT_MS = 2 * REQUEST_TIMEOUT_MS;
 /** Until the others have heard that a stopping node takes no more calls. Alone there is nobody to hear it. */
 const STOP_DELAY_MS = 500;
 
-/** Errors that speak of the endpoint, not of the request: only they may take it out of the balancer. */
-const ENDPOINT_FAILURES: ReadonlySet<string> = new Set(["REQUEST_TIMEOUT", "REQUEST_REJECTED", "SERVICE_UNAVAILABLE"]);
+/**
+ * Errors that speak of the endpoint, not of the request: only they may take it out of the balancer. A call that was
+ * rejected because its node is gone says nothing of the one that may be there now.
+ */
+const ENDPOINT_FAILURES: ReadonlySet<string> = new Set(["REQUEST_TIMEOUT", "SERVICE_UNAVAILABLE"]);
 
 /**
  * From the handler outwards. Moleculer's own order with these changes: the circuit breaker stands outside the timeout,

@@ -43,7 +43,7 @@ export async function runCampaign(options: CampaignOptions): Promise<Outcome> {
 	const { mode, kills, seed, deployment, send, traders, perSecond } = options;
 	const progress = progressOn(process.stderr);
 	const offences: Offence[] = [];
-	const killer = executioner(planKills(mode, seed, kills), deployment, (offence) => offences.push(offence));
+	const killer = executioner(planKills(mode, seed, kills), deployment);
 	const trade = traffic({ send, traders, perSecond, seed, onPlaced: killer.onPlaced });
 	let verifications = 0;
 	let tookMs = 0;
@@ -78,6 +78,7 @@ export async function runCampaign(options: CampaignOptions): Promise<Outcome> {
 	} catch (error) {
 		offences.push({ kind: "wrong", what: `the campaign was cut short: ${String(error)}` });
 	} finally {
+		trade.stop();
 		await deployment.stop();
 	}
 	offences.push(...deployment.accidents.map((what) => ({ kind: "wrong", what }) as const));

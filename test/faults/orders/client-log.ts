@@ -30,8 +30,9 @@ export interface Entry {
 export type ClientLog = readonly Entry[];
 
 const SUCCESS = { from: 200, to: 300 };
-const TOO_MANY_REQUESTS = 429;
 const CLIENT_ERROR = { from: 400, to: 500 };
+/** Those that tell to try again: the server was too slow to read the request, or has had too many. */
+const NOT_NOW: ReadonlySet<number> = new Set([408, 429]);
 
 /** Whether the request was done. */
 export function isSuccess({ status }: Answer): boolean {
@@ -40,7 +41,7 @@ export function isSuccess({ status }: Answer): boolean {
 
 /** Whether it was refused for good, so that it need not be sent again. */
 export function isRefused({ status }: Answer): boolean {
-	return status >= CLIENT_ERROR.from && status < CLIENT_ERROR.to && status !== TOO_MANY_REQUESTS;
+	return status >= CLIENT_ERROR.from && status < CLIENT_ERROR.to && !NOT_NOW.has(status);
 }
 
 /** The last answer, if it settles the request. */

@@ -21,6 +21,8 @@ export interface Traffic {
 	resume(): void;
 	/** Begins no more; resolves when all are settled, and rejects when that takes longer than `limitMs`. */
 	pause(limitMs: number): Promise<void>;
+	/** Begins no more, and gives up what is not settled. */
+	stop(): void;
 }
 
 interface TrafficOptions {
@@ -58,6 +60,7 @@ export function traffic({ send, traders, perSecond, seed, onPlaced }: TrafficOpt
 	let timer: NodeJS.Timeout | undefined;
 	let resumedAt = 0;
 	let begun = 0;
+	let stopped = false;
 
 	function tick(): void {
 		const due = Math.floor(((performance.now() - resumedAt) / 1_000) * perSecond);
@@ -85,8 +88,12 @@ export function traffic({ send, traders, perSecond, seed, onPlaced }: TrafficOpt
 	}
 
 	async function settle(trader: Trader, entry: Entry): Promise<void> {
-		for (let backoffMs = FIRST_BACKOFF_MS; !settledBy(entry); backoffMs = Math.min(2 * backoffMs, MAX_BACKOFF_MS)) {
-			if (entry.answers.length > 0) await delay(backoffMs * (0.5 + Math.random()));
+		let backoffMs = FIRST_BACKOFF_MS;
+		while (!stopped && !settledBy(entry)) {
+			if (entry.answers.length > 0) {
+				await delay(backoffMs * (0.5 + Math.random()));
+				backoffMs = Math.min(2 * backoffMs, MAX_BACKOFF_MS);
+			}
 			const sentAt = performance.now();
 			const { replayed, ...answer } = await ask(trader, entry.asked);
 			entry.answers.push(answer);
@@ -124,6 +131,10 @@ export function traffic({ send, traders, perSecond, seed, onPlaced }: TrafficOpt
 		async pause(limitMs) {
 			clearInterval(timer);
 			await until(() => underWay === 0, limitMs, SETTLED_POLL_MS);
+		},
+		stop() {
+			clearInterval(timer);
+			stopped = true;
 		},
 	};
 }
