@@ -197,3 +197,8 @@ function databaseUrl(service: string, source: NodeJS.ProcessEnv): string {
 function withoutPassword(url: string): string {
 	return url.replace(/:[^:@/]*@/, ":***@");
 }
+
+/** This process's environment with `values`, for a process that it starts. */
+export function environmentWith(values: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+	return { ...process.env, ...values };
+}

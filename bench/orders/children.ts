@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { openSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { environmentWith } from "../../lib/env.ts";
 import type { Sandbox } from "../../test/support/sandbox.ts";
 
 /** A process of the benchmark. */
@@ -24,7 +25,7 @@ export async function startChild<Told>(
 	const logFile = path.join(sandbox.folder, `${name}.log`);
 	const log = openSync(logFile, "a");
 	const child = fork(path.join(import.meta.dirname, file), args, {
-		env: { ...process.env, ...env },
+		env: environmentWith(env),
 		stdio: ["ignore", log, log, "ipc"],
 	});
 	sandbox.guard(child);

@@ -53,7 +53,8 @@ async function fill(url: string): Promise<void> {
 		CREATE TABLE pgbench_branches (bid integer PRIMARY KEY, bbalance integer, filler char(88)) WITH (fillfactor = 100);
 		CREATE TABLE pgbench_tellers (tid integer PRIMARY KEY, bid integer, tbalance integer, filler char(84));
 		CREATE TABLE pgbench_accounts (aid integer PRIMARY KEY, bid integer, abalance integer, filler char(84));
-		CREATE TABLE pgbench_history (tid integer, bid integer, aid integer, delta integer, mtime timestamp, filler char(22));
+		CREATE TABLE pgbench_history
+			(tid integer, bid integer, aid integer, delta integer, mtime timestamp, filler char(22));
 		INSERT INTO pgbench_branches SELECT bid, 0, '' FROM generate_series(1, ${SCALE}) AS bid;
 		INSERT INTO pgbench_tellers SELECT tid, (tid - 1) / ${TELLERS_PER_BRANCH} + 1, 0, ''
 			FROM generate_series(1, ${SCALE * TELLERS_PER_BRANCH}) AS tid;

@@ -5,6 +5,7 @@ import { chown, mkdir, readFile, realpath, rename, rm, symlink, writeFile } from
 import net from "node:net";
 import path from "node:path";
 import { promisify } from "node:util";
+import { environmentWith } from "../env.ts";
 import { type Account, canEnter, runAs, serverAccount } from "./account.ts";
 import { type Binaries, findBinaries } from "./binaries.ts";
 
@@ -23,7 +24,7 @@ const STOP_TIMEOUT_S = 30;
 /** So much of the server's log goes into the error when it does not start. */
 const LOG_TAIL_LINES = 8;
 
-/** glibc's malloc keeps a little of what a statement gave back, instead of asking the system for it at each statement. */
+/** glibc's malloc keeps some of what a statement gave back, instead of asking the system for it each time. */
 const ALLOCATOR = { MALLOC_TOP_PAD_: String(2 ** 20), MALLOC_TRIM_THRESHOLD_: String(2 ** 23) };
 
 interface ServerOptions {
@@ -135,7 +136,7 @@ async function start(installation: Installation, port: number, options: ServerOp
 	const parameters = Object.entries(parametersFor(port, options)).map(([name, value]) => `-c ${name}=${value}`);
 	const args = ["start", "-D", data, "-w", "-t", String(START_TIMEOUT_S), "-l", log, "-o", parameters.join(" ")];
 	try {
-		await run(pgCtl, args, { ...runAs(account), env: { ...process.env, ...ALLOCATOR } });
+		await run(pgCtl, args, { ...runAs(account), env: environmentWith(ALLOCATOR) });
 	} catch (error) {
 		const lines = existsSync(log) ? (await readFile(log, "utf8")).trim().split("\n") : [];
 		const tail = lines.slice(-LOG_TAIL_LINES).join("\n");
