@@ -11,6 +11,12 @@ export interface SubmitOrder extends OrderTerms {
 	readonly replaces: string | null;
 }
 
+/** Two orders for the same quantity on the same side of which one cancels the other; their money is held once. */
+export interface SubmitPair {
+	readonly limit: SubmitOrder;
+	readonly stop: SubmitOrder;
+}
+
 /** One side of a trade. Fees are charged in the quote asset. */
 export interface Fill {
 	readonly trade_id: string;
@@ -147,6 +153,11 @@ export interface Depth {
 
 export interface TradingApi {
 	submit(params: SubmitOrder): ExecutionReport;
+	/**
+	 * Executes both orders of a pair or neither, and gives a report of each, the limit's first. A fill of the limit takes
+	 * as much off the stop; whatever ends one of them, or triggers the stop, ends the other in the same commit.
+	 */
+	submitPair(params: SubmitPair): readonly ExecutionReport[];
 	/** Ends an order. One that never arrived is kept as ended, so that it cannot arrive later. */
 	close(params: { readonly order: SubmitOrder; readonly status: "canceled" | "expired" }): ExecutionReport;
 	/** What has become of an order, with its fills since the report `after_seq`; null when it never arrived. */
