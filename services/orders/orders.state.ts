@@ -17,6 +17,7 @@ export interface OrdersState extends Database, Outbox, Settings {
 	driving: Map<string, Promise<OrderRecord>>;
 	sweeper: Rounds;
 	cancelSweeper: Rounds;
+	exitSweeper: Rounds;
 	/** Ends what calls other services, before the node stops any of them. */
 	drain(): Promise<void>;
 }

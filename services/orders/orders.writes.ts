@@ -3,7 +3,7 @@ import type { Database } from "../../mixins/database.mixin.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
 import { type OrderRecord, shown } from "./domain/order.ts";
 import { countOpened } from "./open-orders.store.ts";
-import { applyChanges, type Change, toldOf } from "./orders.changes.ts";
+import { applyChanges, type Change, type Followers, toldOf } from "./orders.changes.ts";
 import { type Draft, insertOrders, readByClientIds } from "./orders.store.ts";
 
 const MAX_BATCH = 256;
@@ -23,7 +23,7 @@ export interface Writes {
 }
 
 /** The group commits of one node. */
-export function openWrites(orders: Database & Outbox): Writes {
+export function openWrites(orders: Database & Followers): Writes {
 	return {
 		keep: batcher({ maxBatch: MAX_BATCH, maxQueue: MAX_QUEUE, run: (drafts) => keepAll(orders, drafts) }),
 		apply: batcher({ maxBatch: MAX_BATCH, maxQueue: MAX_QUEUE, run: (changes) => applyAll(orders, changes) }),
@@ -91,6 +91,6 @@ function perUser(orders: readonly OrderRecord[]): Map<string, number> {
 	return counts;
 }
 
-function applyAll(orders: Database & Outbox, changes: readonly Change[]): Promise<(OrderRecord | Error | null)[]> {
+function applyAll(orders: Database & Followers, changes: readonly Change[]): Promise<(OrderRecord | Error | null)[]> {
 	return orders.db.transaction((tx) => applyChanges(orders, tx, changes));
 }

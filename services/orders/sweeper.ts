@@ -1,5 +1,6 @@
 import type { OrderRecord } from "./domain/order.ts";
-import { drive, endInMarket } from "./orders.drive.ts";
+import { drive } from "./orders.drive.ts";
+import { endOrder } from "./orders.endings.ts";
 import type { Orders } from "./orders.state.ts";
 import { selectOverdue, selectStalePending } from "./orders.store.ts";
 import { type Rounds, startRounds } from "./rounds.ts";
@@ -38,7 +39,7 @@ async function sweep(orders: Orders): Promise<void> {
 /** The order is closed in trading, which answers with what it is if it has ended there, or arrived after all. */
 async function expire(orders: Orders, order: OrderRecord): Promise<void> {
 	try {
-		await endInMarket(orders, orders.broker, order, "expired", { correlation_id: order.correlation_id, actor: null });
+		await endOrder(orders, orders.broker, order, "expired", { correlation_id: order.correlation_id, actor: null });
 	} catch (error) {
 		orders.logger.warn(`order ${order.order_id} could not be expired`, error);
 	}

@@ -7,6 +7,8 @@ const ORDER: OrderRecord = {
 	...PLAIN,
 	order_id: "o1",
 	user_id: "ann",
+	order_class: "simple",
+	parent_id: null,
 	client_order_id: null,
 	symbol: "BTC-USD",
 	side: "buy",
