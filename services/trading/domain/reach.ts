@@ -72,9 +72,8 @@ function addMakers(
 		widen(prices, level.ticks);
 		for (let maker = level.first; maker && left > 0; maker = maker.next) {
 			owners.add(maker.userId);
-			// One that may just be ended, by its time, its twin or self-trade prevention, takes nothing from those who come.
-			const stays = maker.expiresAtMs === null && maker.linkedTo === null;
-			if (stays && !users.has(maker.userId)) left -= maker.visibleLots;
+			// One that may just be ended, by its time or by self-trade prevention, takes nothing from those who come.
+			if (maker.expiresAtMs === null && !users.has(maker.userId)) left -= maker.visibleLots;
 		}
 	}
 }
