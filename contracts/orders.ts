@@ -170,7 +170,8 @@ export interface CancelResult {
 /**
  * What a user's open orders of one symbol could still trade: their remaining quantities at their prices, or at
  * the stops of those that have no price, in the quote asset. A trailing stop has neither, nor has a market order for
- * the moment that it is pending: they are counted and have no notional.
+ * the moment that it is pending: they are counted and have no notional. Of legs of which one cancels the other the
+ * limit has it for both.
  */
 export interface OpenExposure {
 	readonly symbol: string;

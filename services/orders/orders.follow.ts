@@ -1,6 +1,6 @@
 import type { Tx } from "../../lib/db.ts";
-import { afterEntry, afterLegs, endWaiting, isWaiting, roleOf } from "./domain/family.ts";
-import { type Applied, type OrderRecord, reject } from "./domain/order.ts";
+import { afterEnds, afterLegs, roleOf } from "./domain/family.ts";
+import type { Applied, OrderRecord } from "./domain/order.ts";
 import { isTerminal } from "./domain/order-state.ts";
 import { lockParents, lockUntoldLegs, readLegs } from "./legs.store.ts";
 
@@ -34,27 +34,18 @@ async function followDown(
 	members: readonly OrderRecord[],
 	now: string,
 ): Promise<Followed[]> {
-	const ended = new Map(
-		members.flatMap((order) => {
-			const leads = isTerminal(order.status) && (order.parent_id === null || order.report_seq === 0);
-			return leads ? [[order.parent_id ?? order.order_id, order] as const] : [];
-		}),
-	);
-	if (ended.size === 0) return [];
-	const legs = await lockUntoldLegs(tx, [...ended.keys()]);
-	return legs.flatMap((leg) => {
-		const from = ended.get(leg.parent_id ?? "");
-		return from && !changed.has(leg.order_id) ? followed(from, fate(from, leg, now)) : [];
+	const ended = members.filter(({ status, parent_id, report_seq }) => {
+		return isTerminal(status) && (parent_id === null || report_seq === 0);
 	});
-}
-
-function fate(from: OrderRecord, leg: OrderRecord, now: string): Applied {
-	const role = roleOf(from);
-	if (role === "entry" && isWaiting(leg)) return afterEntry(leg, from, now);
-	if (role === "oco" && from.reject_code !== null) return reject(leg, from.reject_code, now);
-	if (role === "exit" && (from.status === "canceled" || from.status === "expired"))
-		return endWaiting(leg, from.status, now);
-	return { ok: false, reason: "ALREADY_APPLIED" };
+	if (ended.length === 0) return [];
+	const legs = await lockUntoldLegs(tx, [...new Set(ended.map((order) => order.parent_id ?? order.order_id))]);
+	return legs.flatMap((leg) => {
+		if (changed.has(leg.order_id)) return [];
+		const parent = ended.find((order) => order.order_id === leg.parent_id);
+		const sibling = ended.find((order) => order.parent_id === leg.parent_id);
+		const from = sibling ?? parent;
+		return from ? followed(from, afterEnds(leg, { parent, sibling }, now)) : [];
+	});
 }
 
 /** The parents are locked before their legs are read: who comes second then sees what the first one has done. */

@@ -1,6 +1,8 @@
 import { addDecimals, subtractDecimals } from "../../../lib/kernel/decimal.ts";
-import { type Applied, averagePriceOf, become, type OrderRecord } from "./order.ts";
+import { type Applied, averagePriceOf, become, type OrderRecord, reject } from "./order.ts";
 import { isTerminal, type Role, takes } from "./order-state.ts";
+
+const NOTHING: Applied = { ok: false, reason: "ALREADY_APPLIED" };
 
 /** What an order is to those that belong with it. */
 export function roleOf({ order_class, parent_id }: Pick<OrderRecord, "order_class" | "parent_id">): Role {
@@ -19,11 +21,26 @@ export function isWaiting(order: OrderRecord): boolean {
 	return order.report_seq === 0 && takes(roleOf(order), order.status, "activate");
 }
 
-/** An exit that waits, once its entry has ended: an order for what that has filled, or nothing. */
-export function afterEntry(exit: OrderRecord, { filled_quantity: quantity }: OrderRecord, at: string): Applied {
-	if (quantity === "0") return endWaiting(exit, "canceled", at);
+/** What has ended of the family of a leg. */
+interface Ends {
+	readonly parent?: OrderRecord | undefined;
+	readonly sibling?: OrderRecord | undefined;
+}
+
+/**
+ * A leg that no market has told of, after the end of its parent or its sibling. Exits that wait end together, whatever
+ * has become of their entry; else that makes them orders for what it has filled, or ends them. The legs of an oco are
+ * turned away with it.
+ */
+export function afterEnds(leg: OrderRecord, { parent, sibling }: Ends, at: string): Applied {
+	if (sibling?.status === "canceled" || sibling?.status === "expired") return endWaiting(leg, sibling.status, at);
+	if (!parent) return NOTHING;
+	if (roleOf(parent) === "oco") return parent.reject_code ? reject(leg, parent.reject_code, at) : NOTHING;
+	if (!isWaiting(leg)) return NOTHING;
+	const { filled_quantity: quantity } = parent;
+	if (quantity === "0") return endWaiting(leg, "canceled", at);
 	const sized = { quantity, ordered_quantity: quantity, remaining_quantity: quantity };
-	return become(exit, { status: "pending", ...sized }, at);
+	return become(leg, { status: "pending", ...sized }, at);
 }
 
 /** An exit that waits, ended; one that has moved on is its market's to end. */
@@ -37,8 +54,7 @@ export function afterLegs(oco: OrderRecord, legs: readonly OrderRecord[], at: st
 		legs.reduce((sum, leg) => addDecimals(sum, leg[field]), "0");
 	const [filled, notional] = [total("filled_quantity"), total("filled_notional")];
 	const status = statusOf(oco, legs, filled);
-	if (isTerminal(oco.status) || (status === oco.status && filled === oco.filled_quantity))
-		return { ok: false, reason: "ALREADY_APPLIED" };
+	if (isTerminal(oco.status) || (status === oco.status && filled === oco.filled_quantity)) return NOTHING;
 	// Self-trade prevention may have left them less to fill than was asked for.
 	const quantity = status === "filled" ? filled : oco.quantity;
 	return become(

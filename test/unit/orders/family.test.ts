@@ -1,5 +1,5 @@
 import type { OrderStatus } from "../../../contracts/orders.ts";
-import { afterEntry, afterLegs, endWaiting, isWaiting, roleOf } from "../../../services/orders/domain/family.ts";
+import { afterEnds, afterLegs, endWaiting, isWaiting, roleOf } from "../../../services/orders/domain/family.ts";
 import type { Applied, OrderRecord } from "../../../services/orders/domain/order.ts";
 import { STATUSES } from "../../../services/orders/domain/order-state.ts";
 import { recordWith } from "../../support/orders.ts";
@@ -36,15 +36,47 @@ test("a stop that waits for a price is no exit that waits", () => {
 	expect(isWaiting(recordWith({ status: "held", order_class: "oco", parent_id: "p" }))).toBe(false);
 });
 
+const entry = (filled_quantity: string, over: Partial<OrderRecord> = {}) =>
+	recordWith({ order_class: "bracket", status: "canceled", filled_quantity, ...over });
+
 test("an exit follows its entry for as much as that has filled, or ends", () => {
-	const entry = (filled_quantity: string) =>
-		recordWith({ order_class: "bracket", status: "canceled", filled_quantity });
-	expect(afterEntry(exit(), entry("0.4"), AT)).toMatchObject({
+	expect(afterEnds(exit(), { parent: entry("0.4") }, AT)).toMatchObject({
 		ok: true,
 		order: { status: "pending", quantity: "0.4", ordered_quantity: "0.4", remaining_quantity: "0.4", version: 2 },
 		events: [{ type: "orders.status_updated", aggregate_seq: 2, data: { from: "held", to: "pending" } }],
 	});
-	expect(afterEntry(exit(), entry("0"), AT)).toMatchObject({ ok: true, order: { status: "canceled", quantity: "3" } });
+	for (const unfilled of [entry("0"), entry("0", { status: "rejected", reject_code: "TRADING_HALTED" })])
+		expect(afterEnds(exit(), { parent: unfilled }, AT)).toMatchObject({
+			ok: true,
+			order: { status: "canceled", quantity: "3", reject_code: null },
+		});
+});
+
+test("exits that wait end together, also when their entry ends filled at the same time", () => {
+	for (const status of ["canceled", "expired"] as const)
+		for (const parent of [undefined, entry("0.4")])
+			expect(afterEnds(exit(), { parent, sibling: exit({ status }) }, AT)).toMatchObject({
+				ok: true,
+				order: { status },
+			});
+});
+
+test("an exit on its way to its market, or in it, is not touched by other ends", () => {
+	for (const over of [{ status: "pending" }, { status: "open", report_seq: 1 }] as const)
+		for (const ends of [{ parent: entry("1") }, { parent: entry("0") }, { sibling: exit({ status: "canceled" }) }])
+			expect(afterEnds(exit(over), ends, AT)).toMatchObject({ ok: false, reason: "ALREADY_APPLIED" });
+});
+
+test("the legs of an oco are turned away with it, and by nothing else", () => {
+	const leg = recordWith({ order_class: "oco", parent_id: "p" });
+	const oco = (over: Partial<OrderRecord>) => recordWith({ order_class: "oco", ...over });
+	const denied = oco({ status: "rejected", reject_code: "MAX_OPEN_ORDERS" });
+	expect(afterEnds(leg, { parent: denied }, AT)).toMatchObject({
+		ok: true,
+		order: { status: "rejected", reject_code: "MAX_OPEN_ORDERS" },
+	});
+	expect(afterEnds(leg, { parent: oco({ status: "canceled" }) }, AT).ok).toBe(false);
+	expect(afterEnds(leg, {}, AT).ok).toBe(false);
 });
 
 const parent = (status: OrderStatus, filled = "0") =>
