@@ -96,8 +96,8 @@ export interface PlaceOrder {
 }
 
 /**
- * A leg of an oco or a bracket: its take profit, a limit, or its stop loss, a stop of any type. The rest it has from its
- * parent. Without `order_type` it is what its fields say.
+ * A leg of an oco or a bracket: its take profit, a limit, or its stop loss, a stop of any type. The rest it has from
+ * its parent. Without `order_type` it is what its fields say.
  */
 export interface PlaceLeg {
 	readonly order_type?: Exclude<OrderType, "market">;

@@ -74,7 +74,7 @@ async function findRepeated(
 	return order;
 }
 
-/** What would become of an order; nothing is kept. Of an oco each leg is looked at by itself, of a bracket its entry. */
+/** What would become of an order, of each leg of an oco by itself, or of the entry of a bracket; nothing is kept. */
 export async function validateOrder(orders: Orders, ctx: Context<PlaceOrder, Meta>): Promise<DryRun> {
 	const { user_id } = callerOf(ctx);
 	const checked = checkPlacement(ctx.params, await instrumentOf(orders, ctx.params.symbol), new Date());

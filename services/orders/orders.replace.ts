@@ -26,8 +26,8 @@ export async function replaceOrder(orders: Orders, ctx: Context<ReplaceOrder, Me
 	const user = callerOf(ctx);
 	const old = await readOwnOrder(orders.db, user.user_id, ctx.params.order_id);
 	if (!takes(roleOf(old), old.status, "replace")) {
-		const linked = old.order_class === "simple" ? old.status : `part of an ${old.order_class}`;
-		throw refuse("ILLEGAL_TRANSITION", `The order is ${linked}`);
+		const linked = "Orders that belong together are not replaced: cancel them and place others";
+		throw refuse("ILLEGAL_TRANSITION", old.order_class === "simple" ? `The order is ${old.status}` : linked);
 	}
 	const instrument = await orders.instruments.get(old.symbol);
 	const terms = changed(old, ctx.params, (request) => checkRequest(request, instrument, new Date()));

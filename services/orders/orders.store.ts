@@ -258,7 +258,10 @@ interface StalePending {
 	readonly timedOut: boolean;
 }
 
-/** Orders, legs aside, that have been pending for longer than `ageS` seconds, oldest first, and whether they are past `timeoutS`. */
+/**
+ * Orders, legs aside, that have been pending for longer than `ageS` seconds, oldest first, and whether they are past
+ * `timeoutS`.
+ */
 export async function selectStalePending(
 	db: Db,
 	ageS: number,

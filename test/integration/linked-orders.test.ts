@@ -174,7 +174,7 @@ test("an oco that cannot be paid for, or that risk denies, is rejected whole", a
 	await call(broker, "orders.cancelAll", {}, poor);
 });
 
-test("the same oco posted 20 times at once under one client_order_id is one; another one under it is refused", async () => {
+test("the same oco posted 20 times at once under one id is one; another one under it is refused", async () => {
 	const asked = { ...oco, client_order_id: "twenty" };
 	const placements = await Promise.all(Array.from({ length: 20 }, () => submit(ann, asked)));
 	expect(placements.filter(({ replayed }) => !replayed)).toHaveLength(1);
@@ -317,7 +317,7 @@ test("exits are placed once when the service goes down between the end of their 
 	expect(kept).toBe("2");
 });
 
-test("an oco that was left pending is driven on, expires when its time is over, and ends whole when half of it has", async () => {
+test("an oco that was left pending is driven on, expires in time, and ends whole when half of it has", async () => {
 	const endpoint = broker.registry.getActionEndpoints("risk.check")?.next(null as never);
 	const action = endpoint?.action as { handler: unknown };
 	const { handler } = action;

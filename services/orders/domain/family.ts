@@ -45,7 +45,7 @@ export function afterEnds(leg: OrderRecord, { parent, sibling }: Ends, at: strin
 
 /** An exit that waits, ended; one that has moved on is its market's to end. */
 export function endWaiting(exit: OrderRecord, status: "canceled" | "expired", at: string): Applied {
-	return isWaiting(exit) ? become(exit, { status }, at) : { ok: false, reason: "ALREADY_APPLIED" };
+	return isWaiting(exit) ? become(exit, { status }, at) : NOTHING;
 }
 
 /** An oco as its legs have it: what they have filled together, and their end once both have ended. */

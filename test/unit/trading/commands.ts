@@ -48,7 +48,7 @@ const replacement = fc.record({
 	price: seldom(price),
 	lots: seldom(quantities),
 });
-/** Of two prices the lower one is a sale's stop and the higher one its limit, as a rule; of a buy the other way round. */
+/** Of two prices the lower one is a sale's stop and the higher one its limit, as a rule; of a buy it is reversed. */
 const pairing = fc.record({
 	kind: fc.constant("pair" as const),
 	user: fc.constantFrom(...USERS),
