@@ -33,14 +33,14 @@ beforeEach(async () => {
 type Person = ReturnType<typeof person>;
 type Asked = Partial<PlaceOrder>;
 
-async function owner(username: string, funds: Record<string, string> = { BTC: "1000", USD: "1000000" }) {
+async function owner(username: string, paidIn: Record<string, string> = { BTC: "1000", USD: "1000000" }) {
 	const somebody = person(username, "admin");
-	for (const [asset, amount] of Object.entries(funds))
+	for (const [asset, amount] of Object.entries(paidIn))
 		await call(broker, "trading.deposit", { asset, amount, idempotency_key: asset }, somebody);
 	return somebody;
 }
 const submit = (who: Person, asked: Asked) =>
-	call(broker, "orders.place", { symbol: "BTC-USD", side: "sell", quantity: "1", ...asked } as PlaceOrder, who);
+	call(broker, "orders.place", { symbol: "BTC-USD", side: "sell", quantity: "1", ...asked }, who);
 const place = async (who: Person, asked: Asked) => (await submit(who, asked)).order;
 const get = (who: Person, { order_id }: Pick<Order, "order_id">) => call(broker, "orders.get", { order_id }, who);
 const cancel = (who: Person, { order_id }: Order) => call(broker, "orders.cancel", { order_id }, who);
@@ -303,7 +303,8 @@ test("of cancels and trades that race, the legs never trade more than the oco", 
 test("exits are placed once when the service goes down between the end of their entry and their market", async () => {
 	const entry = await place(ann, bracket);
 	const endpoint = broker.registry.getActionEndpoints("trading.submitPair")?.next(null as never);
-	(endpoint?.action as { handler: unknown }).handler = () => Promise.reject(new Error("unreachable"));
+	const action = endpoint?.action as { handler: unknown };
+	action.handler = () => Promise.reject(new Error("unreachable"));
 	await place(bob, { price: "100" });
 	await becomes(ann, entry, "filled 1 of 1", "pending 0 of 1", "pending 0 of 1");
 	await broker.stop();

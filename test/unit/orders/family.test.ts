@@ -68,15 +68,15 @@ test("an exit on its way to its market, or in it, is not touched by other ends",
 });
 
 test("the legs of an oco are turned away with it, and by nothing else", () => {
-	const leg = recordWith({ order_class: "oco", parent_id: "p" });
+	const own = recordWith({ order_class: "oco", parent_id: "p" });
 	const oco = (over: Partial<OrderRecord>) => recordWith({ order_class: "oco", ...over });
 	const denied = oco({ status: "rejected", reject_code: "MAX_OPEN_ORDERS" });
-	expect(afterEnds(leg, { parent: denied }, AT)).toMatchObject({
+	expect(afterEnds(own, { parent: denied }, AT)).toMatchObject({
 		ok: true,
 		order: { status: "rejected", reject_code: "MAX_OPEN_ORDERS" },
 	});
-	expect(afterEnds(leg, { parent: oco({ status: "canceled" }) }, AT).ok).toBe(false);
-	expect(afterEnds(leg, {}, AT).ok).toBe(false);
+	expect(afterEnds(own, { parent: oco({ status: "canceled" }) }, AT).ok).toBe(false);
+	expect(afterEnds(own, {}, AT).ok).toBe(false);
 });
 
 const parent = (status: OrderStatus, filled = "0") =>
