@@ -19,6 +19,12 @@ export type OrderStatus =
 	| "rejected"
 	| "replaced";
 
+/**
+ * What an order is part of: `oco` has two legs of which one cancels the other, `bracket` one or two exits that follow
+ * once it has ended with something filled. A leg has the class of its parent.
+ */
+export type OrderClass = "simple" | "oco" | "bracket";
+
 /** Why an order was turned away; the gateway answers with it as the problem's `code`. */
 export type RejectCode =
 	| "BELOW_MIN_NOTIONAL"
@@ -84,6 +90,21 @@ export interface PlaceOrder {
 	readonly self_trade_prevention?: SelfTradePrevention;
 	readonly client_order_id?: string;
 	readonly metadata?: OrderMetadata;
+	/** `simple` unless told; the others have `legs`. */
+	readonly order_class?: OrderClass;
+	readonly legs?: readonly PlaceLeg[];
+}
+
+/**
+ * A leg of an oco or a bracket: its take profit, a limit, or its stop loss, a stop of any type. The rest it has from
+ * its parent. Without `order_type` it is what its fields say.
+ */
+export interface PlaceLeg {
+	readonly order_type?: Exclude<OrderType, "market">;
+	readonly price?: Decimal;
+	readonly stop_price?: Decimal;
+	readonly trail_amount?: Decimal;
+	readonly trail_percent?: Decimal;
 }
 
 /**
@@ -96,10 +117,18 @@ export interface ReplaceOrder {
 	readonly price?: Decimal;
 }
 
-/** An order as its owner sees it; `quantity = filled_quantity + remaining_quantity` always. */
+/**
+ * An order as its owner sees it; `quantity = filled_quantity + remaining_quantity` always. An oco is not executed
+ * itself: it shows the price of its take profit, and together what its legs have filled.
+ */
 export interface Order extends OrderTerms {
 	readonly order_id: string;
 	readonly user_id: string;
+	readonly order_class: OrderClass;
+	/** Of a leg, the oco or bracket that it belongs to. */
+	readonly parent_id: string | null;
+	/** Of an oco or a bracket that is asked for by itself; in lists and events legs stand for themselves. */
+	readonly legs?: readonly Order[];
 	readonly client_order_id: string | null;
 	readonly status: OrderStatus;
 	readonly reject_code: RejectCode | null;
@@ -141,7 +170,8 @@ export interface CancelResult {
 /**
  * What a user's open orders of one symbol could still trade: their remaining quantities at their prices, or at
  * the stops of those that have no price, in the quote asset. A trailing stop has neither, nor has a market order for
- * the moment that it is pending: they are counted and have no notional.
+ * the moment that it is pending: they are counted and have no notional. Of legs of which one cancels the other the
+ * limit has it for both.
  */
 export interface OpenExposure {
 	readonly symbol: string;

@@ -11,6 +11,12 @@ export interface SubmitOrder extends OrderTerms {
 	readonly replaces: string | null;
 }
 
+/** Two orders for the same quantity on the same side of which one cancels the other; their money is held once. */
+export interface SubmitPair {
+	readonly limit: SubmitOrder;
+	readonly stop: SubmitOrder;
+}
+
 /** One side of a trade. Fees are charged in the quote asset. */
 export interface Fill {
 	readonly trade_id: string;
@@ -35,6 +41,8 @@ export interface Standing {
 	readonly visible_quantity: Decimal;
 	/** Where a stop is triggered; of a trailing one, where it was when it came. */
 	readonly stop_price: Decimal | null;
+	/** The other one of a pair. */
+	readonly linked_to: string | null;
 	/** Of a trailing stop, the best price that it had seen by the trade `trade_seq`. */
 	readonly trailing: { readonly best_price: Decimal; readonly trade_seq: number } | null;
 }
@@ -161,6 +169,11 @@ export interface Depth {
 
 export interface TradingApi {
 	submit(params: SubmitOrder): ExecutionReport;
+	/**
+	 * Executes both orders of a pair or neither, and gives a report of each, the limit's first. A fill of the limit takes
+	 * as much off the stop; whatever ends one of them, or triggers the stop, ends the other in the same commit.
+	 */
+	submitPair(params: SubmitPair): readonly ExecutionReport[];
 	/** Ends an order. One that never arrived is kept as ended, so that it cannot arrive later. */
 	close(params: { readonly order: SubmitOrder; readonly status: "canceled" | "expired" }): ExecutionReport;
 	/** What has become of an order, with its fills since the report `after_seq`; null when it never arrived. */

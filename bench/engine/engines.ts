@@ -92,6 +92,7 @@ function orderOf({ id, side, ticks, lots, kind }: Command): ExecutionOrder {
 			selfTradePrevention: "expire_taker",
 			expiresAtMs: null,
 			replaces: null,
+			linkedTo: null,
 		},
 		lots,
 		null,

@@ -7,6 +7,8 @@ export const BATCH = 500;
 const ORDER: Order = {
 	order_id: "019a0b5e-7f3a-7c55-9d2e-5b8f0c1d2e3f",
 	user_id: "019a0b5e-6a11-7d90-8e4c-1f2a3b4c5d6e",
+	order_class: "simple",
+	parent_id: null,
 	client_order_id: "bench-1",
 	symbol: "BTC-USD",
 	side: "buy",

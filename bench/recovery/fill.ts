@@ -80,9 +80,9 @@ async function place(tx: Tx, market: Market, users: readonly string[], batch: re
 	};
 	const origin = { correlation_id: newId(), actor: null };
 	const commands = batch.map((order) => ({ kind: "submit", order, origin }) as const);
-	const orders = batch.map((order) => executionOrderOf(market, order));
+	const orders = batch.map((order) => [executionOrderOf(market, order)] as const);
 	const { executed, events } = executeAll(execution, commands, orders, new Set(), now);
-	const other = executed.find((one) => one.at !== "here" || one.report.status !== "open");
+	const other = executed.find((one) => one.at !== "here" || one.reports[0]?.status !== "open");
 	if (other) throw new Error(`an order did not come to rest: ${JSON.stringify(other)}`);
 	saveExecution(tx, execution, now);
 	stage(tx, "trading", events);

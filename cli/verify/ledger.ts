@@ -138,21 +138,25 @@ function wrongPositions(trading: Db): Promise<string[]> {
 
 /**
  * A buy holds its limit price with the higher fee, rounded down to a unit of 10^-10, or its stop price where it has no
- * limit; a sell holds what is left of it.
+ * limit; a sell holds what is left of it. The stop of a pair holds what it costs beyond its limit.
  */
 function wrongHolds(trading: Db): Promise<string[]> {
 	return offencesOf(
 		trading,
-		`SELECT 'order ' || order_id || ' (' || status || ') holds ' || hold || ' in place of ' || due AS offence FROM (
-			SELECT order_id, o.status, hold, CASE
+		`WITH due AS (
+			SELECT order_id, linked_to, order_type, o.status, hold, CASE
 				WHEN o.status NOT IN ('held', 'open', 'partially_filled') THEN 0
 				WHEN side = 'sell' THEN left_over
 				ELSE left_over * price
-					+ trunc(left_over * price * greatest(maker_fee_bps, taker_fee_bps) / 10000, 10) END AS due
+					+ trunc(left_over * price * greatest(maker_fee_bps, taker_fee_bps) / 10000, 10) END AS cost
 			FROM orders o JOIN markets m USING (symbol),
 				LATERAL (SELECT (quantity_lots - filled_lots) * lot_size AS left_over,
-					coalesce(price_ticks, stop_ticks) * tick_size AS price) n) d
-		WHERE hold <> due`,
+					coalesce(price_ticks, stop_ticks) * tick_size AS price) n)
+		SELECT 'order ' || d.order_id || ' (' || d.status || ') holds ' || d.hold || ' in place of ' || own AS offence
+		FROM due d LEFT JOIN due twin ON twin.order_id = d.linked_to,
+			LATERAL (SELECT CASE WHEN d.status = 'held' AND twin.cost > 0 THEN greatest(0, d.cost - twin.cost)
+				ELSE d.cost END AS own) h
+		WHERE d.hold <> own`,
 	);
 }
 

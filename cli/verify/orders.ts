@@ -35,7 +35,37 @@ export const ORDER_INVARIANTS: readonly Invariant[] = [
 		says: "orders keep their terms: by notional, fill-or-kill, and in the place of another",
 		check: ({ trading }) => offencesOf(trading, BROKEN_TERMS),
 	},
+	{
+		id: "I16",
+		says: "of orders that belong together one cancels the other, and together they trade what was asked for at most",
+		check: async ({ orders, trading }) => [
+			...(await offencesOf(trading, BROKEN_PAIRS)),
+			...(await offencesOf(orders, BROKEN_FAMILIES)),
+		],
+	},
 ];
+
+/** A limit works exactly while its stop waits, and both have as much left. */
+const BROKEN_PAIRS = `
+	SELECT 'orders ' || limits.order_id || ' (' || limits.status || ') and ' || stops.order_id || ' (' || stops.status
+		|| ') are not what a pair can be' AS offence
+	FROM orders limits JOIN orders stops ON stops.order_id = limits.linked_to, LATERAL (SELECT
+		limits.status IN ('open', 'partially_filled') AS rests, stops.status = 'held' AS waits) w
+	WHERE limits.order_type = 'limit' AND (rests <> waits
+		OR limits.filled_lots + stops.filled_lots > limits.quantity_lots
+		OR (rests AND limits.quantity_lots - limits.filled_lots <> stops.quantity_lots))`;
+
+/** An oco ends with its legs and is filled by them; exits trade what their entry has at most. */
+const BROKEN_FAMILIES = `
+	SELECT parent.order_class || ' ' || parent.order_id || ' (' || parent.status || ') is not what its legs make it'
+		AS offence
+	FROM orders parent, LATERAL (
+		SELECT coalesce(sum(filled_quantity), 0) AS filled, count(*) FILTER (WHERE closed_at IS NULL) AS open,
+			count(*) FILTER (WHERE closed_at IS NULL AND status = 'held' AND report_seq = 0) AS waiting
+		FROM orders WHERE parent_id = parent.order_id) legs
+	WHERE parent.parent_id IS NULL AND CASE parent.order_class
+		WHEN 'oco' THEN parent.filled_quantity <> filled OR (parent.closed_at IS NULL) <> (open > 0)
+		WHEN 'bracket' THEN filled > parent.filled_quantity OR (parent.closed_at IS NOT NULL AND waiting > 0) END`;
 
 const BROKEN_TERMS = `
 	SELECT 'order ' || order_id || ' cost more than its notional' AS offence FROM orders
@@ -92,6 +122,8 @@ interface Told {
 		readonly type: string;
 		readonly from: Status | null;
 		readonly to: Status | null;
+		/** What an order was when it was kept. */
+		readonly first: Status | null;
 	}[];
 	readonly status: Status;
 	readonly event_seq: number;
@@ -102,7 +134,8 @@ async function illegalHistories(orders: Db): Promise<string[]> {
 		orders,
 		`SELECT o.order_id::text AS key, o.status, o.event_seq, e.events FROM orders o, LATERAL (
 			SELECT coalesce(json_agg(json_build_object(
-				'seq', aggregate_seq, 'type', type, 'from', data->>'from', 'to', data->>'to')
+				'seq', aggregate_seq, 'type', type, 'from', data->>'from', 'to', data->>'to',
+				'first', data->>'status')
 				ORDER BY aggregate_seq), '[]') AS events
 			FROM outbox WHERE aggregate_id = o.order_id::text) e
 		WHERE ($1::uuid IS NULL OR o.order_id > $1) ORDER BY o.order_id LIMIT $2`,
@@ -119,7 +152,7 @@ async function illegalHistories(orders: Db): Promise<string[]> {
 function wrongStep({ events, status, event_seq: lastSeq }: Told): string | null {
 	// The first ones may have been let go; when they must not have been, the history tells.
 	const gone = (events[0]?.seq ?? lastSeq + 1) - 1;
-	let current: Status | null = gone === 0 ? "pending" : null;
+	let current: Status | null = gone === 0 ? (events[0]?.first ?? null) : null;
 	for (const [i, { seq, type, from, to }] of events.entries()) {
 		if (seq !== gone + i + 1) return `event ${gone + i + 1} is missing or doubled`;
 		if ((seq === 1) !== (type === "orders.created")) return `event ${seq} is ${type}`;

@@ -53,6 +53,12 @@ export function multiplyDecimals(a: string, b: string): string {
 	return fromUnits(toUnits(a, x) * toUnits(b, y), x + y);
 }
 
+/** `a + b`, exactly. */
+export function addDecimals(a: string, b: string): string {
+	const scale = Math.max(scaleOf(a), scaleOf(b));
+	return fromUnits(toUnits(a, scale) + toUnits(b, scale), scale);
+}
+
 /** `a - b`, exactly. */
 export function subtractDecimals(a: string, b: string): string {
 	const scale = Math.max(scaleOf(a), scaleOf(b));

@@ -103,8 +103,12 @@ async function execution(order: Order, ctx: Context<unknown, Meta>) {
 	return { order_id, status, timestamp: updated_at, filled_quantity, average_price, fills: await fillsOf(order, ctx) };
 }
 
-async function fillsOf({ order_id, filled_quantity }: Order, ctx: Context<unknown, Meta>): Promise<readonly Fill[]> {
+/** An oco is filled by its legs. */
+async function fillsOf(order: Order, ctx: Context<unknown, Meta>): Promise<readonly Fill[]> {
+	const { order_id, filled_quantity, legs = [] } = order;
 	if (filled_quantity === "0") return [];
+	if (order.order_class === "oco" && legs.length > 0)
+		return (await Promise.all(legs.map((leg) => fillsOf(leg, ctx)))).flat();
 	const { items } = await call(ctx, "trading.fills", { order_id, limit: MAX_SHOWN_FILLS });
 	return items;
 }

@@ -1,6 +1,6 @@
 import { type CancelSweep, finishSweep, selectSweeps, selectSwept } from "./cancel-sweep.store.ts";
 import type { OrderRecord } from "./domain/order.ts";
-import { endInMarket } from "./orders.drive.ts";
+import { endOrder } from "./orders.endings.ts";
 import type { Orders } from "./orders.state.ts";
 import { type Rounds, startRounds } from "./rounds.ts";
 
@@ -42,7 +42,7 @@ async function cancelTogether(orders: Orders, sweep: CancelSweep, page: readonly
 	const results = await Promise.allSettled(
 		page
 			.filter((order) => order.status !== "pending")
-			.map((order) => endInMarket(orders, orders.broker, order, "canceled", origin, sweep.event_id)),
+			.map((order) => endOrder(orders, orders.broker, order, "canceled", origin, sweep.event_id)),
 	);
 	const failures = results.filter((result) => result.status === "rejected");
 	if (failures.length > 0)

@@ -5,14 +5,21 @@ import type { Tx } from "../../lib/db.ts";
 import { tooEarly } from "../../lib/event-bus/consumer.ts";
 import type { Staged } from "../../lib/event-bus/outbox.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
+import { endWaiting } from "./domain/family.ts";
 import { type Applied, applyReport, type OrderEvent, type OrderRecord, reject } from "./domain/order.ts";
+import { followFamilies } from "./orders.follow.ts";
 import { lockBehind, updateOrders } from "./orders.store.ts";
+import type { Rounds } from "./rounds.ts";
 
-/** What is to happen to an order: a report of its execution, or its rejection before it reached a book. */
+/**
+ * What is to happen to an order: a report of its execution, its rejection before it reached a book, or its end while it
+ * waits for an entry.
+ */
 export type Change = { readonly orderId: string } & Cause &
 	(
 		| { readonly kind: "report"; readonly report: ExecutionReport }
 		| { readonly kind: "reject"; readonly code: RejectCode }
+		| { readonly kind: "end"; readonly status: "canceled" | "expired" }
 	);
 
 /** What led to a change: a request, and the event that brought it here where one did. */
@@ -21,7 +28,10 @@ export interface Cause {
 	readonly causationId?: string;
 }
 
-/** A rejection stands before every report. */
+/** What changes are told by, and those who go on with the exits that they activate. */
+export type Followers = Outbox & { readonly exitSweeper: Rounds };
+
+/** What is no report stands before every report. */
 const BEFORE_ANY_REPORT = 1;
 
 /**
@@ -29,25 +39,32 @@ const BEFORE_ANY_REPORT = 1;
  * it had been applied before, or why it could not be: `tooEarly` when its predecessor has yet to come.
  */
 export async function applyChanges(
-	outbox: Outbox,
+	orders: Followers,
 	tx: Tx,
 	changes: readonly Change[],
 ): Promise<(OrderRecord | Error | null)[]> {
-	const { orders, now } = await lockBehind(tx, furthestOf(changes));
+	const { orders: locked, now } = await lockBehind(tx, furthestOf(changes));
 	const changed = new Map<string, OrderRecord>();
+	const causes = new Map<string, Cause>();
 	const events: Staged[] = [];
 	const results = changes.map((change) => {
-		const order = orders.get(change.orderId);
+		const order = locked.get(change.orderId);
 		const applied = order && applyOne(order, change, now);
 		if (!applied) return null;
 		if (!applied.ok) return whyNot(order, change, applied.reason);
-		orders.set(order.order_id, applied.order);
+		locked.set(order.order_id, applied.order);
 		changed.set(order.order_id, applied.order);
+		causes.set(order.order_id, change);
 		events.push(...applied.events.map((event) => toldOf(change.orderId, event, change)));
 		return applied.order;
 	});
+	for (const { order, events: told, from } of await followFamilies(tx, changed, now)) {
+		changed.set(order.order_id, order);
+		events.push(...told.map((event) => toldOf(order.order_id, event, causes.get(from.order_id) as Cause)));
+		if (order.status === "pending") tx.afterCommit(() => orders.exitSweeper.kick());
+	}
 	updateOrders(tx, [...changed.values()]);
-	outbox.stage(tx, events);
+	orders.stage(tx, events);
 	return results;
 }
 
@@ -61,13 +78,15 @@ function furthestOf(changes: readonly Change[]): Map<string, number> {
 }
 
 function applyOne(order: OrderRecord, change: Change, now: string): Applied {
-	return change.kind === "reject" ? reject(order, change.code, now) : applyReport(order, change.report);
+	if (change.kind === "reject") return reject(order, change.code, now);
+	if (change.kind === "end") return endWaiting(order, change.status, now);
+	return applyReport(order, change.report);
 }
 
 function whyNot(order: OrderRecord, change: Change, reason: Extract<Applied, { ok: false }>["reason"]): Error | null {
 	if (reason === "ALREADY_APPLIED") return null;
 	const what =
-		change.kind === "reject" ? "its rejection" : `report ${change.report.report_seq} (${change.report.status})`;
+		change.kind === "report" ? `report ${change.report.report_seq} (${change.report.status})` : `its ${change.kind}`;
 	if (reason === "TOO_EARLY") return tooEarly(`order ${order.order_id}: ${what} comes before its predecessor`);
 	return new Error(`order ${order.order_id} is ${order.status}: ${what} cannot follow`);
 }

@@ -7,12 +7,18 @@ import { failpoint } from "../../lib/failpoint.ts";
 import { newId } from "../../lib/id.ts";
 import { isRefusal, refuse, refuseFields } from "../../lib/refuse.ts";
 import { call } from "../../lib/service.ts";
+import { hasLegs, roleOf } from "./domain/family.ts";
 import { type OrderRecord, shown } from "./domain/order.ts";
-import { takes } from "./domain/order-state.ts";
-import { type CheckedOrder, checkRequest } from "./domain/request.ts";
+import { isTerminal, takes } from "./domain/order-state.ts";
+import { type CheckedPlacement, checkPlacement } from "./domain/placement.ts";
+import type { CheckedOrder } from "./domain/request.ts";
+import { submitExits } from "./exit-sweeper.ts";
+import { readLegs } from "./legs.store.ts";
 import { openOrdersOf } from "./open-orders.store.ts";
-import { drive, endInMarket, submissionOf } from "./orders.drive.ts";
-import { readOwnOrder } from "./orders.queries.ts";
+import { drive, submissionOf } from "./orders.drive.ts";
+import { endOrder } from "./orders.endings.ts";
+import { keepFamily } from "./orders.families.ts";
+import { readOwnOrder, withLegs } from "./orders.queries.ts";
 import type { Orders } from "./orders.state.ts";
 import { readOrder, readOrderByClientId, selectOpenOrders } from "./orders.store.ts";
 
@@ -27,18 +33,18 @@ const CANCEL_AT_A_TIME = 32;
 export async function placeOrder(orders: Orders, ctx: Context<PlaceOrder, Meta>): Promise<Placement> {
 	const user = callerOf(ctx);
 	const instrument = await instrumentOf(orders, ctx.params.symbol);
-	const checked = checkRequest(ctx.params, instrument, new Date());
+	const checked = checkPlacement(ctx.params, instrument, new Date());
 	if (!checked.ok) {
 		const repeated = await findRepeated(orders, user.user_id, ctx.params, instrument);
 		if (!repeated) throw refuseFields(checked.errors);
-		return { order: shown(repeated), replayed: true };
+		return { order: await withLegs(orders.db, repeated), replayed: true };
 	}
-	const { terms } = checked;
+	const { terms, legs } = checked;
 	assertReachable(orders);
 	await orders.capacity.assertRoom();
 	const orderId = newId();
 	const origin = originOf(ctx);
-	const kept = await orders.writes.keep.add({
+	const draft = {
 		orderId,
 		userId: user.user_id,
 		terms,
@@ -46,11 +52,14 @@ export async function placeOrder(orders: Orders, ctx: Context<PlaceOrder, Meta>)
 		replaces: null,
 		feeAsset: instrument.quote_asset,
 		origin,
-	});
-	if (kept.replayed && !isRequestOf(kept.order, terms)) throw refuse("CLIENT_ORDER_ID_REUSED");
+	};
+	const kept = await (legs.length === 0 ? orders.writes.keep.add(draft) : keepFamily(orders, draft, legs));
+	if (kept.replayed && !(await isRequestOf(orders, kept.order, checked))) throw refuse("CLIENT_ORDER_ID_REUSED");
 	const order = await drive(orders, ctx, kept.order, kept.replayed ? null : kept.openOrders, origin.actor);
+	if (roleOf(order) === "entry" && isTerminal(order.status))
+		await submitExits(orders, ctx, await readLegs(orders.db, [order.order_id]));
 	failpoint("orders.before_reply");
-	return { order: shown(order), replayed: kept.replayed };
+	return { order: await withLegs(orders.db, order), replayed: kept.replayed };
 }
 
 /** The order that a request made which is wrong by now for its `expires_at` alone: that was in the future once. */
@@ -60,37 +69,39 @@ async function findRepeated(
 	request: PlaceOrder,
 	instrument: Instrument,
 ): Promise<OrderRecord | null> {
-	const checked = checkRequest(request, instrument, new Date(0));
+	const checked = checkPlacement(request, instrument, new Date(0));
 	if (!checked.ok || checked.terms.client_order_id === null) return null;
 	const order = await readOrderByClientId(orders.db, userId, checked.terms.client_order_id);
-	if (order && !isRequestOf(order, checked.terms)) throw refuse("CLIENT_ORDER_ID_REUSED");
+	if (order && !(await isRequestOf(orders, order, checked))) throw refuse("CLIENT_ORDER_ID_REUSED");
 	return order;
 }
 
-/** What would become of an order; nothing is kept. */
+/** What would become of an order, of each leg of an oco by itself, or of the entry of a bracket; nothing is kept. */
 export async function validateOrder(orders: Orders, ctx: Context<PlaceOrder, Meta>): Promise<DryRun> {
 	const { user_id } = callerOf(ctx);
-	const terms = termsOf(ctx.params, await instrumentOf(orders, ctx.params.symbol));
-	const order = submissionOf({
-		...terms,
-		ordered_quantity: terms.quantity,
-		order_id: newId(),
-		user_id,
-		replaces: null,
-	});
-	const openOrders = (await openOrdersOf(orders.db, user_id)) + 1;
-	const decision = await call(ctx, "risk.check", { order, open_orders: openOrders, rehearsal: true });
-	if (!decision.allowed) return decision;
-	const { code, required, available } = await call(ctx, "trading.rehearse", order);
-	if (!code) return { allowed: true, code: null, limit: null, observed: null };
-	const short = code === "INSUFFICIENT_FUNDS";
-	return { allowed: false, code, limit: short ? available : null, observed: short ? required : null };
+	const checked = checkPlacement(ctx.params, await instrumentOf(orders, ctx.params.symbol), new Date());
+	if (!checked.ok) throw refuseFields(checked.errors);
+	const { terms, legs } = checked;
+	const proposed = (terms.order_class === "oco" ? legs : [terms]).map((one) =>
+		submissionOf({ ...one, ordered_quantity: one.quantity, order_id: newId(), user_id, replaces: null }),
+	);
+	const openOrders = (await openOrdersOf(orders.db, user_id)) + 1 + legs.length;
+	for (const order of proposed) {
+		const decision = await call(ctx, "risk.check", { order, open_orders: openOrders, rehearsal: true });
+		if (!decision.allowed) return decision;
+	}
+	for (const order of proposed) {
+		const { code, required, available } = await call(ctx, "trading.rehearse", order);
+		const short = code === "INSUFFICIENT_FUNDS";
+		if (code) return { allowed: false, code, limit: short ? available : null, observed: short ? required : null };
+	}
+	return { allowed: true, code: null, limit: null, observed: null };
 }
 
 /** Cancels what is left of the caller's order. Refuses `ILLEGAL_TRANSITION` when it has ended another way. */
 export async function cancelOrder(orders: Orders, ctx: Context<{ readonly order_id: string }, Meta>): Promise<Order> {
 	const order = await readOwnOrder(orders.db, callerOf(ctx).user_id, ctx.params.order_id);
-	return shown(await end(orders, ctx, order, "canceled"));
+	return withLegs(orders.db, await end(orders, ctx, order, "canceled"));
 }
 
 /** Cancels the caller's open orders, of one symbol or side when asked, each by itself. */
@@ -139,7 +150,7 @@ export async function setStatus(
 	// Every other status tells of an execution, which only the market can bring about.
 	if (status !== "canceled" && status !== "expired")
 		throw refuse("ILLEGAL_TRANSITION", `An order cannot be set to ${status}`);
-	return shown(await end(orders, ctx, order, status));
+	return withLegs(orders.db, await end(orders, ctx, order, status));
 }
 
 async function end(
@@ -148,9 +159,9 @@ async function end(
 	order: OrderRecord,
 	status: "canceled" | "expired",
 ): Promise<OrderRecord> {
-	if (!takes(order.status, status === "canceled" ? "cancel" : "expire"))
+	if (!takes(roleOf(order), order.status, status === "canceled" ? "cancel" : "expire"))
 		throw refuse("ILLEGAL_TRANSITION", `The order is ${order.status}`);
-	const ended = await endInMarket(orders, ctx, order, status, originOf(ctx));
+	const ended = await endOrder(orders, ctx, order, status, originOf(ctx));
 	failpoint("orders.before_reply");
 	if (ended.status !== status) throw refuse("ILLEGAL_TRANSITION", `The order is ${ended.status}`);
 	return ended;
@@ -165,12 +176,6 @@ async function instrumentOf(orders: Orders, symbol: string): Promise<Instrument>
 	}
 }
 
-function termsOf(request: PlaceOrder, instrument: Instrument): CheckedOrder {
-	const checked = checkRequest(request, instrument, new Date());
-	if (!checked.ok) throw refuseFields(checked.errors);
-	return checked.terms;
-}
-
 /** An order is not kept while the cluster is known to lack what would execute it: the client may well go elsewhere. */
 function assertReachable({ broker }: Orders): void {
 	for (const action of ["risk.check", "trading.submit"]) {
@@ -179,14 +184,24 @@ function assertReachable({ broker }: Orders): void {
 	}
 }
 
-function isRequestOf(order: OrderRecord, terms: CheckedOrder): boolean {
-	return fingerprintOf({ ...order, quantity: order.ordered_quantity }) === fingerprintOf(terms);
+type Request = Extract<CheckedPlacement, { readonly ok: true }>;
+
+async function isRequestOf(orders: Orders, order: OrderRecord, { terms, legs }: Request): Promise<boolean> {
+	if (fingerprintOf({ ...order, quantity: order.ordered_quantity }) !== fingerprintOf(terms)) return false;
+	const kept = hasLegs(order) ? await readLegs(orders.db, [order.order_id]) : [];
+	return JSON.stringify(kept.map(legPrintOf)) === JSON.stringify(legs.map(legPrintOf));
+}
+
+/** What a request says of a leg itself. */
+function legPrintOf(leg: CheckedOrder): readonly unknown[] {
+	return [leg.order_type, leg.price, leg.stop_price, leg.trail_amount, leg.trail_percent];
 }
 
 /** What makes two requests the same: all that the client has said, key order aside. */
 function fingerprintOf(terms: CheckedOrder): string {
 	const metadata = Object.entries(terms.metadata).sort(([a], [b]) => (a < b ? -1 : 1));
 	return JSON.stringify([
+		terms.order_class,
 		terms.symbol,
 		terms.side,
 		terms.order_type,

@@ -6,6 +6,7 @@ import { isTooEarly } from "../../lib/event-bus/consumer.ts";
 import { failpoint } from "../../lib/failpoint.ts";
 import { call } from "../../lib/service.ts";
 import type { OrderRecord } from "./domain/order.ts";
+import { readLegs } from "./legs.store.ts";
 import { openOrdersOf } from "./open-orders.store.ts";
 import type { Cause } from "./orders.changes.ts";
 import type { Orders } from "./orders.state.ts";
@@ -48,21 +49,49 @@ async function takeSteps(
 	counted: number | null,
 	actor: Actor | null,
 ): Promise<OrderRecord> {
+	const legs = order.order_class === "oco" ? await readLegs(orders.db, [order.order_id]) : [];
 	const submission = submissionOf(order);
 	const origin = { correlation_id: order.correlation_id, actor };
 	const opts = { timeout: STEP_TIMEOUT_MS, requestID: origin.correlation_id };
 	const counting = counted ?? (await openOrdersOf(orders.db, order.user_id));
 	// The order whose place it takes is still among them.
 	const openOrders = order.replaces === null ? counting : Math.max(1, counting - 1);
-	const decision = await call(caller, "risk.check", { order: submission, open_orders: openOrders }, opts);
+	const check = { order: { ...submission, ...dearest(legs) }, open_orders: openOrders };
+	const decision = await call(caller, "risk.check", check, opts);
 	failpoint("orders.after_risk");
 	if (decision.code) {
 		const rejection = { kind: "reject", orderId: order.order_id, code: decision.code, origin } as const;
 		const rejected = await orders.writes.apply.add(rejection);
 		return rejected ?? readOrThrow(orders, order.order_id);
 	}
+	if (legs.length > 0) {
+		await submitLegs(orders, caller, legs, { origin });
+		return readOrThrow(orders, order.order_id);
+	}
 	const report = await call(caller, "trading.submit", submission, opts);
 	return settleReport(orders, caller, report, { origin });
+}
+
+/** What an oco may trade for: at the limit of a sale or the stop of a buy. One decision is about all of it. */
+function dearest(legs: readonly OrderRecord[]): Partial<SubmitOrder> {
+	const leg = legs.find(({ side, order_type }) => (side === "sell") === (order_type === "limit"));
+	return leg ? { price: leg.price, stop_price: leg.stop_price } : {};
+}
+
+/** Brings the legs of one order into its market, two of them together. Trading takes each once. */
+export async function submitLegs(
+	orders: Orders,
+	caller: Caller,
+	legs: readonly OrderRecord[],
+	cause: Cause,
+): Promise<void> {
+	const opts = { timeout: STEP_TIMEOUT_MS, requestID: cause.origin.correlation_id };
+	const [limit, stop] = legs.toSorted((a, b) => Number(b.order_type === "limit") - Number(a.order_type === "limit"));
+	if (!limit) throw new Error("there is no leg");
+	const reports = stop
+		? await call(caller, "trading.submitPair", { limit: submissionOf(limit), stop: submissionOf(stop) }, opts)
+		: [await call(caller, "trading.submit", submissionOf(limit), opts)];
+	await Promise.all(reports.map((report) => settleReport(orders, caller, report, cause)));
 }
 
 /**
@@ -128,7 +157,8 @@ export function submissionOf(
 	};
 }
 
-async function readOrThrow(orders: Orders, orderId: string): Promise<OrderRecord> {
+/** The order of that id, which has been kept. */
+export async function readOrThrow(orders: Orders, orderId: string): Promise<OrderRecord> {
 	const order = await readOrder(orders.db, orderId);
 	if (!order) throw new Error(`order ${orderId} is gone`);
 	return order;

@@ -7,6 +7,7 @@ import { newId } from "../../lib/id.ts";
 import { compareDecimals, isDecimal, subtractDecimals } from "../../lib/kernel/decimal.ts";
 import { refuse, refuseFields } from "../../lib/refuse.ts";
 import { call } from "../../lib/service.ts";
+import { roleOf } from "./domain/family.ts";
 import { type OrderRecord, shown } from "./domain/order.ts";
 import { takes } from "./domain/order-state.ts";
 import { type CheckedOrder, checkRequest } from "./domain/request.ts";
@@ -25,7 +26,10 @@ const SETTLE_OLD_TIMEOUT_MS = 1_000;
 export async function replaceOrder(orders: Orders, ctx: Context<ReplaceOrder, Meta>): Promise<Placement> {
 	const user = callerOf(ctx);
 	const old = await readOwnOrder(orders.db, user.user_id, ctx.params.order_id);
-	if (!takes(old.status, "replace")) throw refuse("ILLEGAL_TRANSITION", `The order is ${old.status}`);
+	if (!takes(roleOf(old), old.status, "replace")) {
+		const linked = "Orders that belong together are not replaced: cancel them and place others";
+		throw refuse("ILLEGAL_TRANSITION", old.order_class === "simple" ? `The order is ${old.status}` : linked);
+	}
 	const instrument = await orders.instruments.get(old.symbol);
 	const terms = changed(old, ctx.params, (request) => checkRequest(request, instrument, new Date()));
 	if (compareDecimals(terms.quantity, old.filled_quantity) <= 0)

@@ -10,6 +10,7 @@ import { keepSweeps } from "./cancel-sweep.store.ts";
 import { startCancelSweeper } from "./cancel-sweeper.ts";
 import { capacityOf } from "./capacity.ts";
 import { STATUSES } from "./domain/order-state.ts";
+import { startExitSweeper } from "./exit-sweeper.ts";
 import { instrumentsOf } from "./instruments.ts";
 import { applyChanges } from "./orders.changes.ts";
 import { cancelAll, cancelOrder, placeOrder, setStatus, validateOrder } from "./orders.commands.ts";
@@ -50,6 +51,24 @@ const placement = {
 	},
 	client_order_id: { type: "string", pattern: /^[\x21-\x7e]{1,48}$/, optional: true },
 	metadata: { type: "object", optional: true },
+	order_class: { type: "enum", values: ["simple", "oco", "bracket"], optional: true },
+	legs: {
+		type: "array",
+		optional: true,
+		min: 1,
+		max: 2,
+		items: {
+			type: "object",
+			strict: true,
+			props: {
+				order_type: { type: "enum", values: ["limit", "stop", "stop_limit", "trailing_stop"], optional: true },
+				price: decimal,
+				stop_price: decimal,
+				trail_amount: decimal,
+				trail_percent: decimal,
+			},
+		},
+	},
 } as const;
 
 const orders: TypedService<"orders", {}, OrdersState> = {
@@ -169,7 +188,8 @@ const orders: TypedService<"orders", {}, OrdersState> = {
 		this.instruments = instrumentsOf(this.broker);
 		this.driving = new Map();
 		this.drain = async () => {
-			await Promise.all([this.sweeper.stop(), this.expirer.stop(), this.cancelSweeper.stop()]);
+			const rounds = [this.sweeper, this.expirer, this.cancelSweeper, this.exitSweeper];
+			await Promise.all(rounds.map((each) => each.stop()));
 		};
 	},
 
@@ -177,6 +197,7 @@ const orders: TypedService<"orders", {}, OrdersState> = {
 		this.sweeper = startSweeper(this);
 		this.expirer = startExpirer(this);
 		this.cancelSweeper = startCancelSweeper(this);
+		this.exitSweeper = startExitSweeper(this);
 	},
 
 	async stopped() {

@@ -18,6 +18,7 @@ export interface OrdersState extends Database, Outbox, Settings {
 	sweeper: Rounds;
 	expirer: Rounds;
 	cancelSweeper: Rounds;
+	exitSweeper: Rounds;
 	/** Ends what calls other services, before the node stops any of them. */
 	drain(): Promise<void>;
 }

@@ -36,6 +36,8 @@ export function recordOf(row: OrderRow): OrderRecord {
 	return {
 		order_id: row.order_id,
 		user_id: row.user_id,
+		order_class: row.order_class,
+		parent_id: row.parent_id,
 		client_order_id: row.client_order_id,
 		symbol: row.symbol,
 		side: row.side,
@@ -80,7 +82,7 @@ function shortest(decimal: string | null): string | null {
 
 const DRAFTED = `order_id, user_id, client_order_id, symbol, side, order_type, time_in_force, quantity,
 	ordered_quantity, notional, price, stop_price, trail_amount, trail_percent, post_only, reduce_only, display_quantity,
-	self_trade_prevention, replaces, fee_asset, metadata, correlation_id`;
+	self_trade_prevention, replaces, fee_asset, metadata, correlation_id, order_class`;
 
 /** When a `day` order ends: at midnight in UTC, by the database's clock. */
 const END_OF_DAY = "(date_trunc('day', now() AT TIME ZONE 'UTC') + interval '1 day') AT TIME ZONE 'UTC'";
@@ -94,7 +96,7 @@ export async function insertOrders(tx: Tx, drafts: readonly Draft[]): Promise<Or
 		FROM unnest($1::timestamptz[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
 			$9::numeric[], $10::numeric[], $11::numeric[], $12::numeric[], $13::numeric[], $14::numeric[], $15::numeric[],
 			$16::boolean[], $17::boolean[], $18::numeric[], $19::text[], $20::uuid[], $21::text[], $22::jsonb[],
-			$23::text[]) AS draft (expires_at, ${DRAFTED})
+			$23::text[], $24::text[]) AS draft (expires_at, ${DRAFTED})
 		ON CONFLICT (user_id, client_order_id) DO NOTHING RETURNING *`,
 		[
 			column((draft) => draft.terms.expires_at),
@@ -120,6 +122,7 @@ export async function insertOrders(tx: Tx, drafts: readonly Draft[]): Promise<Or
 			column((draft) => draft.feeAsset),
 			column((draft) => JSON.stringify(draft.terms.metadata)),
 			column((draft) => draft.origin.correlation_id),
+			column((draft) => draft.terms.order_class),
 		],
 	);
 	return rows.map(recordOf);

@@ -4,7 +4,7 @@ import type { Database } from "../../mixins/database.mixin.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
 import { type OrderRecord, shown } from "./domain/order.ts";
 import { countOpen, lockOpening } from "./open-orders.store.ts";
-import { applyChanges, type Change, toldOf } from "./orders.changes.ts";
+import { applyChanges, type Change, type Followers, toldOf } from "./orders.changes.ts";
 import { type Draft, insertOrders, readByClientIds } from "./orders.store.ts";
 
 const MAX_BATCH = 256;
@@ -24,7 +24,7 @@ export interface Writes {
 }
 
 /** The group commits of one node. */
-export function openWrites(orders: Database & Outbox): Writes {
+export function openWrites(orders: Database & Followers): Writes {
 	return {
 		keep: batcher({ maxBatch: MAX_BATCH, maxQueue: MAX_QUEUE, run: (drafts) => keepAll(orders, drafts) }),
 		apply: batcher({ maxBatch: MAX_BATCH, maxQueue: MAX_QUEUE, run: (changes) => applyAll(orders, changes) }),
@@ -92,7 +92,7 @@ function keyOf(userId: string, clientOrderId: string | null): string {
 	return `${userId}/${clientOrderId}`;
 }
 
-function applyAll(orders: Database & Outbox, changes: readonly Change[]): Promise<(OrderRecord | Error | null)[]> {
+function applyAll(orders: Database & Followers, changes: readonly Change[]): Promise<(OrderRecord | Error | null)[]> {
 	return orders.db.transaction(async (tx) => {
 		const applied = await applyChanges(orders, tx, changes);
 		failpoint("orders.apply_before_commit");

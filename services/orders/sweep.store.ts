@@ -24,7 +24,10 @@ export async function selectExpiringSymbols(db: Db): Promise<string[]> {
 /** As the index has it. */
 const EXPIRING = "status IN ('held', 'open', 'partially_filled') AND expires_at IS NOT NULL";
 
-/** The next orders of a market whose time is over by the database's clock: those that ended first before others. */
+/**
+ * The next orders of a market whose time is over by the database's clock: those that ended first before others. Legs
+ * end with their oco.
+ */
 export async function selectOverdue(
 	db: Db,
 	symbol: string,
@@ -33,7 +36,7 @@ export async function selectOverdue(
 ): Promise<DueOrder[]> {
 	const rows = await db.query<OrderRow & { at: string }>(
 		`SELECT *, expires_at::text AS at FROM orders
-		WHERE ${EXPIRING} AND symbol = $1 AND expires_at <= clock_timestamp()
+		WHERE ${EXPIRING} AND symbol = $1 AND parent_id IS NULL AND expires_at <= clock_timestamp()
 			AND ($2::timestamptz IS NULL OR (expires_at, order_id) > ($2, $3::uuid))
 		ORDER BY expires_at, order_id LIMIT $4`,
 		[symbol, after?.at ?? null, after?.order.order_id ?? null, limit],
@@ -56,7 +59,7 @@ export interface StaleOrder extends DueOrder {
 	readonly timedOut: boolean;
 }
 
-/** The next orders of a market pending for longer than `ageS` seconds, oldest first, and whether for `timeoutS`. */
+/** The next orders of a market, legs aside, pending for longer than `ageS` seconds, and whether for `timeoutS`. */
 export async function selectStalePending(
 	db: Db,
 	symbol: string,
@@ -67,7 +70,7 @@ export async function selectStalePending(
 	const rows = await db.query<OrderRow & { at: string; timed_out: boolean }>(
 		`SELECT *, created_at::text AS at, created_at < clock_timestamp() - make_interval(secs => $3) AS timed_out
 		FROM orders
-		WHERE status = 'pending' AND symbol = $1 AND created_at < clock_timestamp() - make_interval(secs => $2)
+		WHERE status = 'pending' AND symbol = $1 AND parent_id IS NULL AND created_at < clock_timestamp() - make_interval(secs => $2)
 			AND ($4::timestamptz IS NULL OR (created_at, order_id) > ($4, $5::uuid))
 		ORDER BY created_at, order_id LIMIT $6`,
 		[symbol, ageS, timeoutS, after?.at ?? null, after?.order.order_id ?? null, limit],

@@ -1,5 +1,6 @@
 import { startLanes } from "./lanes.ts";
-import { drive, endInMarket } from "./orders.drive.ts";
+import { drive } from "./orders.drive.ts";
+import { endOrder } from "./orders.endings.ts";
 import type { Orders } from "./orders.state.ts";
 import type { Rounds } from "./rounds.ts";
 import {
@@ -50,7 +51,7 @@ export function startSweeper(orders: Orders): Rounds {
 
 /** The order is closed in trading, which answers with what it is if it has ended there, or arrived after all. */
 function expire(orders: Orders, order: DueOrder["order"]): Promise<unknown> {
-	return endInMarket(orders, orders.broker, order, "expired", { correlation_id: order.correlation_id, actor: null });
+	return endOrder(orders, orders.broker, order, "expired", { correlation_id: order.correlation_id, actor: null });
 }
 
 async function driveOn(orders: Orders, order: StaleOrder["order"]): Promise<void> {

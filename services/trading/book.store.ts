@@ -28,6 +28,7 @@ const COLUMNS = Object.keys({
 	expires_at: true,
 	replaces: true,
 	replaced_by: true,
+	linked_to: true,
 	quantity_lots: true,
 	filled_lots: true,
 	visible_lots: true,

@@ -36,6 +36,7 @@ export interface OrderRow {
 	expires_at: Date | null;
 	replaces: string | null;
 	replaced_by: string | null;
+	linked_to: string | null;
 	quantity_lots: string;
 	filled_lots: string;
 	visible_lots: string;
@@ -66,6 +67,7 @@ export function orderOf(row: OrderRow): ExecutionOrder {
 		selfTradePrevention: row.self_trade_prevention,
 		expiresAtMs: row.expires_at && row.expires_at.getTime(),
 		replaces: row.replaces,
+		linkedTo: row.linked_to,
 	};
 	const order = newOrder(terms, Number(row.quantity_lots), numberOf(row.stop_ticks));
 	order.extremeTicks = numberOf(row.extreme_ticks);
@@ -148,12 +150,12 @@ function saveOrders(tx: Tx, symbol: string, orders: readonly ExecutionOrder[], n
 			price_ticks, notional, stop_ticks, trail_ticks, trail_bps, extreme_ticks, since_trade_seq, post_only,
 			reduce_only, display_lots,
 			self_trade_prevention, expires_at, replaces, replaced_by, quantity_lots, filled_lots, visible_lots,
-			filled_notional, fee, hold, status, reject_code, report_seq, arrival_seq)
+			filled_notional, fee, hold, status, reject_code, report_seq, arrival_seq, linked_to)
 		SELECT $1, $2::timestamptz, $2::timestamptz, * FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::text[],
 			$7::text[], $8::bigint[], $9::numeric[], $10::bigint[], $11::bigint[], $12::integer[], $13::bigint[],
 			$14::bigint[], $15::boolean[], $16::boolean[], $17::bigint[], $18::text[], $19::timestamptz[], $20::uuid[],
 			$21::uuid[], $22::bigint[], $23::bigint[], $24::bigint[], $25::numeric[], $26::numeric[], $27::numeric[],
-			$28::text[], $29::text[], $30::integer[], $31::bigint[])
+			$28::text[], $29::text[], $30::integer[], $31::bigint[], $32::uuid[])
 		ON CONFLICT (order_id) DO UPDATE SET extreme_ticks = excluded.extreme_ticks,
 			since_trade_seq = excluded.since_trade_seq, replaced_by = excluded.replaced_by,
 			quantity_lots = excluded.quantity_lots, filled_lots = excluded.filled_lots,
@@ -193,6 +195,7 @@ function saveOrders(tx: Tx, symbol: string, orders: readonly ExecutionOrder[], n
 			column((order) => order.rejectReason),
 			column((order) => order.reportSeq),
 			column((order) => order.arrivalSeq),
+			column((order) => order.linkedTo),
 		],
 	);
 }

@@ -15,9 +15,8 @@ import { positionsAfter } from "./domain/positions.ts";
 import { ownersInReach } from "./domain/reach.ts";
 import { knownOrders, loadCounters, saveExecution } from "./execution.store.ts";
 import { fence, renewLeases, takeLease } from "./market.store.ts";
-import { type Executed, executeAll, type MarketCommand } from "./market-batch.ts";
+import { type Executed, executeAll, type MarketCommand, ordersOf } from "./market-batch.ts";
 import { readPositions, savePositions } from "./position.store.ts";
-import { executionOrderOf } from "./submission.ts";
 
 /** The one writer of a market on this node. */
 export interface MarketWriter {
@@ -110,7 +109,8 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 		const bandBps = await options.bandBps();
 		const results = await db.transaction(async (tx) => {
 			if (!state.clean) throw STALE_BOOK;
-			const orders = commands.map((command) => executionOrderOf(market, command.order));
+			const ordered = commands.map((command) => ordersOf(market, command));
+			const orders = ordered.flat();
 			const owners = ownersInReach(market, state.book, orders);
 			const [now, known, positions, accounts] = await Promise.all([
 				fence(tx, market.symbol, state.epoch),
@@ -124,7 +124,7 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 			if (!now) throw STALE_BOOK;
 			state.clean = false;
 			const execution = executionOf(market, state, accounts, { nowMs: now.getTime(), bandBps });
-			const { executed, events } = executeAll(execution, commands, orders, known, now);
+			const { executed, events } = executeAll(execution, commands, ordered, known, now);
 			assertSolvent(accounts);
 			saveExecution(tx, execution, now);
 			savePositions(tx, market.symbol, positionsAfter(market, positions, execution.trades), now);
@@ -144,7 +144,7 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 		open: async () => void (await own()),
 		async execute(command) {
 			// One that is off the grid must not take a batch of others with it.
-			executionOrderOf(market, command.order);
+			ordersOf(market, command);
 			return batches.add(command);
 		},
 		drop: () => void (owned = null),

@@ -6,8 +6,11 @@ import { type ExecutionOrder, newOrder } from "./domain/order.ts";
 /** Percents have two digits after the point, so that a hundredth of one is a basis point. */
 const PERCENT_SCALE = 2;
 
-/** The order as the engine sees it; throws on a price or quantity off the grid, which the edge has refused before. */
-export function executionOrderOf(market: Market, order: SubmitOrder): ExecutionOrder {
+/**
+ * The order as the engine sees it, the other one of a pair when `linkedTo` names that; throws on a price or quantity
+ * off the grid, which the edge has refused before.
+ */
+export function executionOrderOf(market: Market, order: SubmitOrder, linkedTo: string | null = null): ExecutionOrder {
 	const ticks = (price: string | null) => (price === null ? null : toTicks(market, price));
 	return newOrder(
 		{
@@ -26,6 +29,7 @@ export function executionOrderOf(market: Market, order: SubmitOrder): ExecutionO
 			selfTradePrevention: order.self_trade_prevention,
 			expiresAtMs: order.expires_at === null ? null : Date.parse(order.expires_at),
 			replaces: order.replaces,
+			linkedTo,
 		},
 		order.notional === null ? toLots(market, order.quantity) : 0,
 		ticks(order.stop_price),

@@ -1,6 +1,6 @@
 import type { Context } from "moleculer";
 import type { Meta, Principal } from "../../contracts/index.ts";
-import type { ExecutionReport, SubmitOrder, Transfer, TransferRequest } from "../../contracts/trading.ts";
+import type { ExecutionReport, SubmitOrder, SubmitPair, Transfer, TransferRequest } from "../../contracts/trading.ts";
 import { callerOf, isAdmin, originOf } from "../../lib/caller.ts";
 import type { Tx } from "../../lib/db.ts";
 import { failpoint } from "../../lib/failpoint.ts";
@@ -25,39 +25,64 @@ export type Trading = Database & Outbox & Settings & { readonly markets: Markets
 const MAX_TRANSFER_DIGITS = 15;
 
 /** Executes an order once; the same order again gives what became of it. */
-export function submitOrder(trading: Trading, ctx: Context<SubmitOrder, Meta>): Promise<ExecutionReport> {
-	return execute(trading, ctx, "submit", ctx.params, (nodeID) =>
-		call(ctx, "trading.submit", ctx.params, passOn(nodeID)),
+export async function submitOrder(trading: Trading, ctx: Context<SubmitOrder, Meta>): Promise<ExecutionReport> {
+	const command = { kind: "submit", order: ctx.params, origin: originOf(ctx) } as const;
+	return theOne(
+		await execute(trading, ctx, command, async (nodeID) => [
+			await call(ctx, "trading.submit", ctx.params, passOn(nodeID)),
+		]),
 	);
 }
 
+/** Executes a pair once; the same pair again gives what became of both. */
+export function submitPair(trading: Trading, ctx: Context<SubmitPair, Meta>): Promise<readonly ExecutionReport[]> {
+	const { limit, stop } = ctx.params;
+	const command = { kind: "submit", order: limit, stop, origin: originOf(ctx) } as const;
+	return execute(trading, ctx, command, (nodeID) => call(ctx, "trading.submitPair", ctx.params, passOn(nodeID)));
+}
+
 /** Ends an order, or gives the report of one that had already ended. */
-export function closeOrder(
+export async function closeOrder(
 	trading: Trading,
 	ctx: Context<{ readonly order: SubmitOrder; readonly status: "canceled" | "expired" }, Meta>,
 ): Promise<ExecutionReport> {
 	const { order, status } = ctx.params;
-	return execute(trading, ctx, status, order, (nodeID) => call(ctx, "trading.close", ctx.params, passOn(nodeID)));
+	const command = { kind: status, order, origin: originOf(ctx) };
+	return theOne(
+		await execute(trading, ctx, command, async (nodeID) => [
+			await call(ctx, "trading.close", ctx.params, passOn(nodeID)),
+		]),
+	);
 }
 
+/** Gives a report of each order of the command. */
 async function execute(
 	trading: Trading,
 	ctx: Context<unknown, Meta>,
-	kind: MarketCommand["kind"],
-	order: SubmitOrder,
-	forward: (nodeID: string) => Promise<ExecutionReport>,
-): Promise<ExecutionReport> {
+	command: MarketCommand,
+	forward: (nodeID: string) => Promise<readonly ExecutionReport[]>,
+): Promise<readonly ExecutionReport[]> {
+	const { order, stop } = command;
 	const { writer } = await trading.markets.get(order.symbol);
-	const executed = await writer.execute({ kind, order, origin: originOf(ctx) });
+	const executed = await writer.execute(command);
 	failpoint("trading.before_reply");
-	if (executed.at === "here") return executed.report;
+	if (executed.at === "here") return executed.reports;
 	if (executed.at === "halted") throw refuse("MARKET_NOT_OPEN", `Market ${order.symbol} is halted`);
 	if (executed.at === "elsewhere") {
 		if (ctx.meta.forwarded) throw refuse("SERVICE_UNAVAILABLE", `Market ${order.symbol} is changing hands`);
 		return forward(executed.node);
 	}
-	const report = await readReport(trading.db, order.order_id, 0);
-	if (!report) throw new Error(`order ${order.order_id} is known but has no row`);
+	return Promise.all([order, ...(stop ? [stop] : [])].map(({ order_id }) => reportOfKnown(trading, order_id)));
+}
+
+async function reportOfKnown(trading: Trading, orderId: string): Promise<ExecutionReport> {
+	const report = await readReport(trading.db, orderId, 0);
+	if (!report) throw new Error(`order ${orderId} is known but has no row`);
+	return report;
+}
+
+function theOne([report]: readonly ExecutionReport[]): ExecutionReport {
+	if (!report) throw new Error("a command without a report");
 	return report;
 }
 

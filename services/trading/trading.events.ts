@@ -34,6 +34,7 @@ function standingOf(market: Market, order: Readonly<ExecutionOrder>): Standing {
 		arrival_seq: order.arrivalSeq,
 		visible_quantity: fromLots(market, order.visibleLots),
 		stop_price: stopTicks === null ? null : fromTicks(market, stopTicks),
+		linked_to: order.linkedTo,
 		trailing:
 			extremeTicks === null ? null : { best_price: fromTicks(market, extremeTicks), trade_seq: order.sinceTradeSeq },
 	};

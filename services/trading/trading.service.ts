@@ -10,7 +10,7 @@ import { readDepth } from "./market.store.ts";
 import { type Markets, openMarkets } from "./markets.ts";
 import { selectPositions } from "./position.store.ts";
 import { executionOrderOf } from "./submission.ts";
-import { closeOrder, deposit, submitOrder, withdraw } from "./trading.commands.ts";
+import { closeOrder, deposit, submitOrder, submitPair, withdraw } from "./trading.commands.ts";
 import { bandOf, listFills, listPostings, readAccount, rehearse } from "./trading.queries.ts";
 
 const MAX_DEPTH = 500;
@@ -63,6 +63,15 @@ const trading: TypedService<"trading", {}, Database & Outbox & Settings & { mark
 			params: order,
 			handler(ctx) {
 				return submitOrder(this, ctx);
+			},
+		},
+		submitPair: {
+			auth: "internal",
+			strategy: "Shard",
+			strategyOptions: { shardKey: "limit.symbol" },
+			params: { limit: { type: "object", props: order }, stop: { type: "object", props: order } },
+			handler(ctx) {
+				return submitPair(this, ctx);
 			},
 		},
 		close: {

@@ -262,6 +262,75 @@ test.each([
 	expect(await balances(ann)).toEqual({ BTC: "0.5 (0 held)", USD: "69940 (0 held)" });
 });
 
+test("an oco and a bracket: placed with their legs, shown with them, and one leg cancels the other", async () => {
+	const [seller, buyer] = [await join(send, "seller"), await join(send, "buyer")];
+	await Promise.all([deposit(seller, "BTC", "0.5"), deposit(buyer, "USD", "100000")]);
+	const legs = [{ price: "70000" }, { order_type: "stop_limit", stop_price: "50000", price: "49000" }];
+	const request = {
+		symbol: "BTC-USD",
+		side: "sell",
+		quantity: "0.5",
+		order_class: "oco",
+		legs,
+		client_order_id: "oco",
+	};
+	const placed = await as(seller).post("/api/orders", request);
+	expect(placed).toMatchObject({
+		status: 201,
+		body: {
+			order_class: "oco",
+			status: "open",
+			legs: [
+				{ order_type: "limit", status: "open", parent_id: placed.body["order_id"] },
+				{ order_type: "stop_limit", status: "held", parent_id: placed.body["order_id"] },
+			],
+		},
+	});
+	const again = await as(seller).post("/api/orders", request);
+	expect([again.headers.get("idempotency-replayed"), again.body]).toEqual(["true", placed.body]);
+	expect(items(await as(seller).get("/api/orders"))).toHaveLength(3);
+	expect(await balances(seller)).toMatchObject({ BTC: "0.5 (0.5 held)" });
+
+	const { client_order_id: _, ...bracket } = { ...request, side: "buy", price: "70000", order_class: "bracket" };
+	const entry = await as(buyer).post("/api/orders", {
+		...bracket,
+		legs: [{ price: "80000" }, { trail_percent: "5" }],
+	});
+	expect(entry).toMatchObject({
+		status: 201,
+		body: { status: "filled", legs: [{ status: "open" }, { status: "held" }] },
+	});
+	const path = `/api/orders/${text(placed, "order_id")}`;
+	await until(async () => (await as(seller).get(path)).body["status"] === "filled");
+	expect(await as(seller).get(path)).toMatchObject({
+		body: { filled_quantity: "0.5", average_price: "70000", legs: [{ status: "filled" }, { status: "canceled" }] },
+	});
+	expect(await as(seller).get(`/api/trading/orders/${text(placed, "order_id")}`)).toMatchObject({
+		body: { filled_quantity: "0.5", fills: [{ price: "70000", quantity: "0.5" }] },
+	});
+	expect(await as(buyer).delete("/api/orders")).toMatchObject({ status: 207 });
+	expect(await balances(buyer)).toMatchObject({ BTC: "0.5 (0 held)" });
+
+	for (const [over, code, pointer] of [
+		[{ legs: [legs[0], { ...legs[1], side: "buy" }] }, "UNKNOWN_FIELD", "/legs/1/side"],
+		[{ legs: [legs[0], { ...legs[1], price: 49000 }] }, "VALIDATION_FAILED", "/legs/1/price"],
+		[{ legs: [{ price: "70000.001" }, legs[1]] }, "VALIDATION_FAILED", "/legs/0/price"],
+		[{ legs: [{ price: "40000" }, legs[1]] }, "VALIDATION_FAILED", "/legs/0/price"],
+		[{ legs: [legs[0]] }, "VALIDATION_FAILED", "/legs"],
+		[{ legs: [legs[0], legs[1], legs[1]] }, "VALIDATION_FAILED", "/legs"],
+		[{ order_class: "otoco" }, "VALIDATION_FAILED", "/order_class"],
+		[{ order_class: "simple" }, "VALIDATION_FAILED", "/legs"],
+	] as const)
+		expect(await as(seller).post("/api/orders", { ...request, ...over, client_order_id: "wrong" })).toMatchObject({
+			status: 422,
+			body: { code, errors: [expect.objectContaining({ pointer })] },
+		});
+	expect(await as(seller).post("/api/orders", { ...request, quantity: "0.4" })).toMatchObject({
+		status: 409,
+		body: { code: "CLIENT_ORDER_ID_REUSED" },
+	});
+});
+
 test("another user's order is not there, whatever is asked of it", async () => {
 	const mine = await as(bob).post("/api/orders", { ...sell, quantity: "0.1", price: "90000", client_order_id: "mine" });
 	const id = text(mine, "order_id");

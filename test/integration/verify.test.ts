@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => node.stop());
 
-/** Two users, a trade, an order that rests, one that is canceled and one that is refused. */
+/** Two users, a trade, an order that rests, one that is canceled, one that is refused, and an oco. */
 async function trade(): Promise<void> {
 	const [ann, bob] = [person("ann", "admin"), person("bob", "admin")];
 	for (const owner of [ann, bob])
@@ -25,6 +25,13 @@ async function trade(): Promise<void> {
 	const { order: canceled } = await call(node.broker, "orders.place", order, bob);
 	await call(node.broker, "orders.cancel", { order_id: canceled.order_id }, bob);
 	await call(node.broker, "orders.place", { ...order, quantity: "10000" }, ann);
+	const legs = [{ price: "90" }, { stop_price: "110" }];
+	await call(
+		node.broker,
+		"orders.place",
+		{ symbol: "BTC-USD", side: "buy", quantity: "1", order_class: "oco", legs },
+		ann,
+	);
 }
 
 /** Nothing is under way, so one look is enough. */
@@ -110,6 +117,27 @@ const DAMAGES: readonly (readonly [
 		"trading",
 		"UPDATE orders SET hold = hold - 1 WHERE status = 'partially_filled'",
 		"UPDATE orders SET hold = hold + 1 WHERE status = 'partially_filled'",
+	],
+	[
+		"the stop of a pair that holds as if it were alone",
+		"I7",
+		"trading",
+		"UPDATE orders SET hold = hold + 90.18 WHERE status = 'held'",
+		"UPDATE orders SET hold = hold - 90.18 WHERE status = 'held'",
+	],
+	[
+		"a pair of which one has more left than the other",
+		"I16",
+		"trading",
+		"UPDATE orders SET quantity_lots = quantity_lots + 1 WHERE status = 'held'",
+		"UPDATE orders SET quantity_lots = quantity_lots - 1 WHERE status = 'held'",
+	],
+	[
+		"an oco that has filled what its legs have not",
+		"I16",
+		"orders",
+		"UPDATE orders SET filled_quantity = 0.5 WHERE order_class = 'oco' AND parent_id IS NULL",
+		"UPDATE orders SET filled_quantity = 0 WHERE order_class = 'oco' AND parent_id IS NULL",
 	],
 	[
 		"an order of which the book shows less than there is",

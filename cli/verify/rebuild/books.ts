@@ -4,7 +4,7 @@ import type { Db } from "../../../lib/db.ts";
 import { fromUnits, toUnits } from "../../../lib/kernel/decimal.ts";
 import { ASSET_SCALE, type Market, toLots, toTicks } from "../../../services/trading/domain/market.ts";
 import { type ExecutionOrder, isStop } from "../../../services/trading/domain/order.ts";
-import { openHold } from "../../../services/trading/domain/settlement.ts";
+import { excessHold, openHold } from "../../../services/trading/domain/settlement.ts";
 import { type OrderRow, orderOf } from "../../../services/trading/execution.store.ts";
 import { executionOrderOf } from "../../../services/trading/submission.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -54,12 +54,33 @@ export async function* rebuiltOrders(
 		WHERE report IS NOT NULL ORDER BY order_id`,
 	);
 	for await (const page of pagesOf(last)) {
-		const created = await readCreated(orders, page);
-		for (const { key, report } of page) {
-			const [market, terms] = [marketIn(markets, report.symbol), created.get(key)];
-			yield { key, market, order: terms ? orderFrom(market, terms, report) : null };
+		const twins = await readTwins(trading, page);
+		const created = await readCreated(orders, [...page, ...twins.values()]);
+		const made = (told: Told | undefined) => {
+			const terms = told && created.get(told.key);
+			return told && terms ? orderFrom(marketIn(markets, told.report.symbol), terms, told.report) : null;
+		};
+		for (const told of page) {
+			const [market, order] = [marketIn(markets, told.report.symbol), made(told)];
+			const limit = order && made(twins.get(order.linkedTo ?? ""));
+			if (order) order.hold = limit ? excessHold(market, order, limit) : openHold(market, order);
+			yield { key: told.key, market, order };
 		}
 	}
+}
+
+/** The limits that stops of `page` are the twins of, as long as these work, by id. */
+async function readTwins(trading: Snapshot, page: readonly Told[]): Promise<Map<string, Told>> {
+	const ids = page.flatMap(({ report: { status, standing } }) => (status === "held" && standing?.linked_to) || []);
+	if (ids.length === 0) return new Map();
+	const rows = await trading.few<Told>(
+		`SELECT DISTINCT ON (aggregate_id) substr(aggregate_id, 11) AS key, data AS report FROM outbox
+		WHERE type = 'trading.execution_reported' AND aggregate_id = ANY($1::text[])
+		ORDER BY aggregate_id, aggregate_seq DESC`,
+		[ids.map((id) => `execution:${id}`)],
+	);
+	const resting: readonly string[] = ["open", "partially_filled"];
+	return new Map(rows.filter(({ report }) => resting.includes(report.status)).map((told) => [told.key, told]));
 }
 
 async function* pagesOf(rows: AsyncGenerator<Told>): AsyncGenerator<Told[]> {
@@ -83,13 +104,13 @@ async function readCreated(orders: Db, page: readonly Told[]): Promise<Map<strin
 	return new Map(rows.map((row) => [row.aggregate_id, row.data]));
 }
 
-/** What an order holds follows from what is left of it. */
+/** What it holds follows from what is left of it, and of its twin. */
 function orderFrom(market: Market, created: Order, report: ExecutionReport): ExecutionOrder | null {
 	const { standing } = report;
 	if (!standing) return null;
 	const lots = (quantity: string) => (quantity === "0" ? 0 : toLots(market, quantity));
 	const ticks = (price: string | null) => (price === null ? null : toTicks(market, price));
-	const order = Object.assign(executionOrderOf(market, created), {
+	return Object.assign(executionOrderOf(market, created, standing.linked_to ?? null), {
 		userId: report.user_id,
 		quantityLots: lots(report.quantity),
 		filledLots: lots(report.filled_quantity),
@@ -103,8 +124,6 @@ function orderFrom(market: Market, created: Order, report: ExecutionReport): Exe
 		extremeTicks: ticks(standing.trailing?.best_price ?? null),
 		sinceTradeSeq: standing.trailing?.trade_seq ?? 0,
 	});
-	order.hold = openHold(market, order);
-	return order;
 }
 
 /** All that a book goes by, but for how far a trailing stop has followed the price: that is compared by itself. */
@@ -137,6 +156,7 @@ export function bookEntryOf({ key, market, order }: BookOrder): Entry {
 			self_trade_prevention: order.selfTradePrevention,
 			expires_at_ms: order.expiresAtMs,
 			replaces: order.replaces,
+			linked_to: order.linkedTo,
 			report_seq: order.reportSeq,
 		},
 	};

@@ -156,9 +156,9 @@ const ENDS: Readonly<Record<string, Step>> = {
 };
 const TRIGGERED: Step = { kind: "stop_triggered", title: "Stop triggered", says: "has been triggered" };
 
-/** Fills tell of themselves, and a replacement is what its user asked for. */
+/** Fills tell of themselves, a replacement is what its user asked for, and exits of a bracket follow its entry. */
 function stepOf(from: string, to: string): Step | null {
-	return ENDS[to] ?? (from === "held" && to !== "replaced" ? TRIGGERED : null);
+	return ENDS[to] ?? (from === "held" && to !== "replaced" && to !== "pending" ? TRIGGERED : null);
 }
 
 function audienceOf(scope: TradingScope, id: string | null): Pick<Notice, "userId" | "kind"> {

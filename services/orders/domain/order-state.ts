@@ -1,7 +1,7 @@
 /** The statuses that may follow each status; a terminal one is followed by none. */
 const NEXT = {
 	pending: ["held", "open", "partially_filled", "filled", "canceled", "expired", "rejected"],
-	held: ["open", "partially_filled", "filled", "canceled", "expired", "rejected", "replaced"],
+	held: ["pending", "open", "partially_filled", "filled", "canceled", "expired", "rejected", "replaced"],
 	open: ["partially_filled", "filled", "canceled", "expired", "replaced"],
 	partially_filled: ["partially_filled", "filled", "canceled", "expired", "replaced"],
 	filled: [],
@@ -11,20 +11,27 @@ const NEXT = {
 	replaced: [],
 } as const;
 
-/** What may be asked of an order in each status. Trading has the last word: it may have moved on meanwhile. */
-const TAKES = {
-	pending: ["cancel", "expire"],
-	held: ["cancel", "expire", "replace"],
-	open: ["cancel", "expire", "replace"],
-	partially_filled: ["cancel", "expire", "replace"],
-	filled: [],
-	canceled: [],
-	expired: [],
-	rejected: [],
-	replaced: [],
+/**
+ * What an order is to those that belong with it: an `oco` has two legs, an `entry` one or two exits, and a `single` one
+ * nobody.
+ */
+export const ROLES = ["single", "oco", "oco_leg", "entry", "exit"] as const;
+export type Role = (typeof ROLES)[number];
+
+const WORKING = ["held", "open", "partially_filled"] as const;
+
+/**
+ * In which statuses a command is taken, and by whom. Trading has the last word: it may have moved on meanwhile. What
+ * belongs together is not replaced one by one; an exit is activated by the end of its entry.
+ */
+const COMMANDS = {
+	cancel: { by: ROLES, in: ["pending", ...WORKING] },
+	expire: { by: ROLES, in: ["pending", ...WORKING] },
+	replace: { by: ["single"], in: WORKING },
+	activate: { by: ["exit"], in: ["held"] },
 } as const;
 
-export type Command = (typeof TAKES)[Status][number];
+export type Command = keyof typeof COMMANDS;
 export type Status = keyof typeof NEXT;
 export const STATUSES = Object.keys(NEXT) as readonly Status[];
 
@@ -38,7 +45,8 @@ export function isTerminal(status: Status): boolean {
 	return NEXT[status].length === 0;
 }
 
-/** Whether that may be asked of an order in this status. */
-export function takes(status: Status, command: Command): boolean {
-	return (TAKES[status] as readonly Command[]).includes(command);
+/** Whether an order of that role takes a command in this status. */
+export function takes(role: Role, status: Status, command: Command): boolean {
+	const rule = COMMANDS[command];
+	return (rule.by as readonly Role[]).includes(role) && (rule.in as readonly Status[]).includes(status);
 }

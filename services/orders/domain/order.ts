@@ -48,13 +48,18 @@ export function applyReport(order: OrderRecord, report: ExecutionReport): Applie
 		filled_quantity: filled,
 		remaining_quantity: subtractDecimals(quantity, filled),
 		filled_notional: report.filled_notional,
-		average_price: filled === "0" ? null : divideDecimals(report.filled_notional, filled, AVERAGE_PRICE_SCALE),
+		average_price: averagePriceOf(report.filled_notional, filled),
 		fee: report.fee,
 		report_seq: report.report_seq,
 		...changedAt(order, report.timestamp, isTerminal(report.status)),
 	};
 	const fills = report.fills.filter((fill) => fill.report_seq > order.report_seq);
 	return withEvents(order, next, fills);
+}
+
+/** What a filled quantity was traded at; null when nothing was. */
+export function averagePriceOf(notional: string, filled: string): string | null {
+	return filled === "0" ? null : divideDecimals(notional, filled, AVERAGE_PRICE_SCALE);
 }
 
 /** Whether an order was denied while somebody ended it: its market, which never had it, keeps it as ended. */
@@ -66,8 +71,18 @@ function neverArrived(order: OrderRecord, { status, filled_quantity: filled }: E
 /** The order turned away before it reached a book. */
 export function reject(order: OrderRecord, code: RejectCode, at: string): Applied {
 	if (order.status === "rejected") return { ok: false, reason: "ALREADY_APPLIED" };
-	if (!mayBecome(order.status, "rejected")) return { ok: false, reason: "ILLEGAL_TRANSITION" };
-	const next: OrderRecord = { ...order, status: "rejected", reject_code: code, ...changedAt(order, at, true) };
+	return become(order, { status: "rejected", reject_code: code }, at);
+}
+
+/** The order in another status, or with other totals in the same one, without a report of its execution. */
+export function become(
+	order: OrderRecord,
+	change: Pick<OrderRecord, "status"> & Partial<OrderRecord>,
+	at: string,
+): Applied {
+	if (change.status !== order.status && !mayBecome(order.status, change.status))
+		return { ok: false, reason: "ILLEGAL_TRANSITION" };
+	const next = { ...order, ...change, ...changedAt(order, at, isTerminal(change.status)) };
 	return withEvents(order, next, []);
 }
 

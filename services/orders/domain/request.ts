@@ -1,5 +1,12 @@
 import type { Instrument } from "../../../contracts/data.ts";
-import type { OrderMetadata, OrderTerms, OrderType, PlaceOrder, TimeInForce } from "../../../contracts/orders.ts";
+import type {
+	OrderClass,
+	OrderMetadata,
+	OrderTerms,
+	OrderType,
+	PlaceOrder,
+	TimeInForce,
+} from "../../../contracts/orders.ts";
 import { compareDecimals, multiplyDecimals, normalize } from "../../../lib/kernel/decimal.ts";
 import { checkMetadata, checkMoney, checkPercent, checkPrice, checkQuantity, type Problem, problem } from "./checks.ts";
 
@@ -9,6 +16,7 @@ const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/
 
 /** A request that has been checked, with its defaults filled in and its decimals in their shortest form. */
 export interface CheckedOrder extends OrderTerms {
+	readonly order_class: OrderClass;
 	readonly client_order_id: string | null;
 	readonly metadata: OrderMetadata;
 }
@@ -38,7 +46,10 @@ const CHECKS: Readonly<Record<Field, (pointer: string, text: string, instrument:
 	display_quantity: checkQuantity,
 };
 
-/** Checks a request against the rules of its instrument; tells all that is wrong with it, not just the first. */
+/**
+ * Checks the request of one order, whatever legs it has, against the rules of its instrument; tells all that is wrong
+ * with it, not just the first.
+ */
 export function checkRequest(request: PlaceOrder, instrument: Instrument, now: Date): Checked {
 	const type = request.order_type ?? (request.price === undefined ? "market" : "limit");
 	const tif = request.time_in_force ?? "gtc";
@@ -56,6 +67,7 @@ export function checkRequest(request: PlaceOrder, instrument: Instrument, now: D
 function termsOf(request: PlaceOrder, type: OrderType, tif: TimeInForce): CheckedOrder {
 	const shortest = (field: Field) => (request[field] === undefined ? null : normalize(request[field]));
 	return {
+		order_class: request.order_class ?? "simple",
 		symbol: request.symbol,
 		side: request.side,
 		order_type: type,

@@ -1,16 +1,11 @@
-import { addOrder, addStop, type Book, cutResting, fillResting, findOrder, removeOrder, takePlace } from "./book.ts";
+import { addOrder, addStop, type Book, cutResting, fillResting, findOrder, takePlace } from "./book.ts";
 import { feeOn, notionalOf } from "./market.ts";
-import { type Conditions, findMatches, type Match, type Matches } from "./matching.ts";
-import {
-	type ExecutionOrder,
-	type ExecutionStatus,
-	isStop,
-	mayRest,
-	type RejectReason,
-	remainingLots,
-} from "./order.ts";
+import { type Conditions, fillsWhole, findMatches, isFilled, type Match, type Matches } from "./matching.ts";
+import { type ExecutionOrder, isStop, isWorking, mayRest, remainingLots } from "./order.ts";
 import { delist } from "./order-index.ts";
+import { end, endTwin, giveUpTwin, joinTwin, shrinkTwin, twinOf } from "./pairs.ts";
 import { rejectionOf, rejectionOfStop } from "./reject.ts";
+import { reject, report } from "./reports.ts";
 import { openHold, rehold, type Settlement, settle } from "./settlement.ts";
 import { isReached, startTrailing, takeTriggered } from "./stops.ts";
 
@@ -59,13 +54,54 @@ const KEEP_TRAILING_EVERY_TRADES = 10_000;
  */
 export function submit(execution: Execution, order: ExecutionOrder): void {
 	order.arrivalSeq = ++execution.arrivalSeq;
+	withTriggered(execution, () => {
+		if (order.replaces === null) enter(execution, order, null);
+		else replace(execution, order, order.replaces);
+	});
+}
+
+/**
+ * Executes a pair of new orders for the same lots on one side, of which one cancels the other: a limit and a stop. When
+ * either cannot be accepted, both are rejected; a stop whose price has been reached leaves no place for its limit.
+ */
+export function submitPair(execution: Execution, limit: ExecutionOrder, stop: ExecutionOrder): void {
+	limit.arrivalSeq = ++execution.arrivalSeq;
+	stop.arrivalSeq = ++execution.arrivalSeq;
+	withTriggered(execution, () => enterPair(execution, limit, stop));
+}
+
+/** Lets the stops in that the trades of `command` have triggered. */
+function withTriggered(execution: Execution, command: () => void): void {
 	const traded = execution.trades.length;
 	const { tradeSeq } = execution;
-	if (order.replaces === null) enter(execution, order, null);
-	else replace(execution, order, order.replaces);
+	command();
 	enterTriggered(execution, traded);
 	const periodOf = (seq: number) => Math.floor(seq / KEEP_TRAILING_EVERY_TRADES);
 	if (periodOf(tradeSeq) < periodOf(execution.tradeSeq)) keepTrailing(execution);
+}
+
+function enterPair(execution: Execution, limit: ExecutionOrder, stop: ExecutionOrder): void {
+	const { book, lastTicks } = execution;
+	if (hasExpired(execution, limit)) {
+		for (const order of [limit, stop]) report(execution, order, "expired", []);
+		return;
+	}
+	if (isReached(stop, lastTicks)) {
+		report(execution, limit, "canceled", []);
+		enter(execution, stop, null);
+		return;
+	}
+	startTrailing(execution, stop);
+	const found = findMatches(book, limit, execution);
+	// The money is there for each of them, and they never cost more than the dearer one.
+	const rejection = rejectionOf(execution, limit, found, null) ?? rejectionOfStop(execution, stop, null);
+	if (rejection) {
+		for (const order of [limit, stop]) reject(execution, order, rejection);
+		return;
+	}
+	execute(execution, limit, found);
+	if (isWorking(limit)) joinTwin(execution, limit, stop);
+	else report(execution, stop, limit.status === "expired" ? "expired" : "canceled", []);
 }
 
 /** Ends a working order that its owner or the time has ended, and gives back what it held. */
@@ -89,11 +125,14 @@ function keepTrailing({ book, changed, tradeSeq }: Execution): void {
 	}
 }
 
-/** Less of an order at its price keeps its place in time; anything else goes to the end of the queue. */
+/**
+ * Less of an order at its price keeps its place in time; anything else goes to the end of the queue. One of a pair has
+ * no successor.
+ */
 function replace(execution: Execution, order: ExecutionOrder, oldId: string): void {
 	const old = findOrder(execution.book, oldId);
 	const left = order.quantityLots - (old?.filledLots ?? 0);
-	if (!old || old.userId !== order.userId || left <= 0) {
+	if (!old || old.userId !== order.userId || left <= 0 || twinOf(execution.book, old)) {
 		reject(execution, order, "TOO_LATE_TO_REPLACE");
 		return;
 	}
@@ -119,7 +158,7 @@ function replace(execution: Execution, order: ExecutionOrder, oldId: string): vo
 
 /** Brings an order into the market, in the place of `old` if there is one: that stays when the new one is rejected. */
 function enter(execution: Execution, order: ExecutionOrder, old: ExecutionOrder | null): void {
-	if (order.expiresAtMs !== null && order.expiresAtMs <= execution.nowMs) {
+	if (hasExpired(execution, order)) {
 		rehold(execution, order, 0n);
 		report(execution, order, "expired", []);
 		return;
@@ -143,6 +182,10 @@ function enter(execution: Execution, order: ExecutionOrder, old: ExecutionOrder 
 	}
 }
 
+function hasExpired({ nowMs }: Execution, { expiresAtMs }: ExecutionOrder): boolean {
+	return expiresAtMs !== null && expiresAtMs <= nowMs;
+}
+
 /** A stop waits until its price is reached, unless it has been triggered, or the order whose place it takes. */
 function waits({ lastTicks }: Execution, order: ExecutionOrder, old: ExecutionOrder | null): boolean {
 	if (!isStop(order) || isReached(order, lastTicks)) return false;
@@ -150,9 +193,8 @@ function waits({ lastTicks }: Execution, order: ExecutionOrder, old: ExecutionOr
 }
 
 function enterStop(execution: Execution, order: ExecutionOrder, old: ExecutionOrder | null): void {
-	const { book, market, lastTicks, tradeSeq } = execution;
-	if (order.orderType === "trailing_stop" && order.extremeTicks === null && lastTicks !== null)
-		startTrailing(order, lastTicks, tradeSeq);
+	const { book, market } = execution;
+	startTrailing(execution, order);
 	const rejection = rejectionOfStop(execution, order, old);
 	if (rejection) {
 		reject(execution, order, rejection);
@@ -172,8 +214,10 @@ function enterTriggered(execution: Execution, tradesBefore: number): void {
 		for (; seen < execution.trades.length; seen++) {
 			const { ticks } = execution.trades[seen] as ExecutedTrade;
 			// Many trades of a sweep have one price.
-			if (ticks !== execution.trades[seen - 1]?.ticks || seen === tradesBefore)
-				queue.push(...takeTriggered(execution.book.stops, ticks));
+			if (ticks === execution.trades[seen - 1]?.ticks && seen !== tradesBefore) continue;
+			const triggered = takeTriggered(execution.book.stops, ticks);
+			for (const order of triggered) giveUpTwin(execution, order);
+			queue.push(...triggered);
 		}
 		const order = queue[at];
 		if (!order) return;
@@ -209,16 +253,6 @@ function execute(execution: Execution, order: ExecutionOrder, found: Matches): v
 	}
 }
 
-/** An order by notional is filled when what is left of its money buys nothing more. */
-function isFilled(order: ExecutionOrder, found: Matches): boolean {
-	if (order.notional !== null) return found.stoppedBy === "spent" && found.cutLots === 0 && found.lots > 0;
-	return remainingLots(order) === 0;
-}
-
-function fillsWhole(order: ExecutionOrder, { lots, cutLots, stoppedBy }: Matches): boolean {
-	return order.notional === null ? lots === remainingLots(order) : stoppedBy === "spent" && cutLots === 0;
-}
-
 function trade(execution: Execution, taker: ExecutionOrder, { maker, ticks, lots }: Match): ExecutedTrade {
 	const { market, book } = execution;
 	const notional = notionalOf(market, ticks, lots);
@@ -240,7 +274,10 @@ function trade(execution: Execution, taker: ExecutionOrder, { maker, ticks, lots
 	settle(execution, made);
 	execution.lastTicks = ticks;
 	execution.trades.push(made);
-	report(execution, maker, remainingLots(maker) === 0 ? "filled" : "partially_filled", [made]);
+	const filled = remainingLots(maker) === 0;
+	report(execution, maker, filled ? "filled" : "partially_filled", [made]);
+	if (filled) endTwin(execution, maker);
+	else shrinkTwin(execution, maker, lots);
 	return made;
 }
 
@@ -249,33 +286,10 @@ function cut(execution: Execution, { maker, lots }: Match): void {
 	if (cutResting(execution.book, maker, lots)) maker.arrivalSeq = ++execution.arrivalSeq;
 	rehold(execution, maker, openHold(execution.market, maker));
 	report(execution, maker, maker.status, []);
-}
-
-function end(execution: Execution, order: ExecutionOrder, status: "canceled" | "expired" | "replaced"): void {
-	removeOrder(execution.book, order.orderId);
-	rehold(execution, order, 0n);
-	report(execution, order, status, []);
+	shrinkTwin(execution, maker, lots);
 }
 
 function giveWay(execution: Execution, old: ExecutionOrder, order: ExecutionOrder): void {
 	old.replacedBy = order.orderId;
 	end(execution, old, "replaced");
-}
-
-function reject(execution: Execution, order: ExecutionOrder, reason: RejectReason): void {
-	order.rejectReason = reason;
-	rehold(execution, order, 0n);
-	report(execution, order, "rejected", []);
-}
-
-function report(
-	execution: Execution,
-	order: ExecutionOrder,
-	status: ExecutionStatus,
-	trades: readonly ExecutedTrade[],
-): void {
-	order.status = status;
-	order.reportSeq += 1;
-	execution.changed.set(order.orderId, order);
-	execution.reports.push({ order: { ...order, level: null, previous: null, next: null }, trades });
 }

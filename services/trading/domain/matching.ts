@@ -71,6 +71,17 @@ export function findMatches(book: Book, order: ExecutionOrder, conditions: Condi
 	return { matches, lots, cutLots, stoppedBy };
 }
 
+/** Whether an order is filled by what it has met: one by notional when what is left of its money buys nothing more. */
+export function isFilled(order: ExecutionOrder, found: Matches): boolean {
+	if (order.notional !== null) return found.stoppedBy === "spent" && found.cutLots === 0 && found.lots > 0;
+	return remainingLots(order) === 0;
+}
+
+/** Whether an order would be filled whole by what it is going to meet. */
+export function fillsWhole(order: ExecutionOrder, { lots, cutLots, stoppedBy }: Matches): boolean {
+	return order.notional === null ? lots === remainingLots(order) : stoppedBy === "spent" && cutLots === 0;
+}
+
 /** The worst price at which an order of that side may trade; null when there is no band. */
 export function bandEdge({ bandBps, lastTicks }: Conditions, side: Side): number | null {
 	if (bandBps === null || lastTicks === null) return null;

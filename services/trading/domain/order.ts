@@ -49,6 +49,8 @@ export interface OrderTerms {
 	readonly expiresAtMs: number | null;
 	/** The order that this one takes the place of. */
 	readonly replaces: string | null;
+	/** The other one of a pair. */
+	readonly linkedTo: string | null;
 }
 
 /** An order in execution. Its numbers change as commands touch it; what it may still cost is `hold`, in units. */
@@ -96,6 +98,7 @@ export function newOrder(terms: OrderTerms, lots: number, stopTicks: number | nu
 		selfTradePrevention: terms.selfTradePrevention,
 		expiresAtMs: terms.expiresAtMs,
 		replaces: terms.replaces,
+		linkedTo: terms.linkedTo,
 		stopTicks,
 		extremeTicks: null,
 		sinceTradeSeq: 0,

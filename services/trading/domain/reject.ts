@@ -49,12 +49,12 @@ export function rehearsalOf(
 	scene: Scene & { readonly tradeSeq: number },
 	order: ExecutionOrder,
 ): { readonly code: RejectReason | null; readonly units: bigint } {
-	const { market, book, lastTicks, tradeSeq } = scene;
+	const { market, book, lastTicks } = scene;
 	if (!isStop(order) || isReached(order, lastTicks)) {
 		const found = findMatches(book, order, scene);
 		return { code: rejectionOf(scene, order, found, null), units: requiredFunds(market, order, found) };
 	}
-	if (order.orderType === "trailing_stop" && lastTicks !== null) startTrailing(order, lastTicks, tradeSeq);
+	startTrailing(scene, order);
 	return {
 		code: rejectionOfStop(scene, order, null),
 		units: order.stopTicks === null ? 0n : openHold(market, order),

@@ -36,6 +36,12 @@ export function openHold(market: Market, order: ExecutionOrder): bigint {
 	return worstCost(market, ticks, lots);
 }
 
+/** What the stop of a pair holds beside its limit: the two hold what the dearer of them may cost. */
+export function excessHold(market: Market, stop: ExecutionOrder, limit: ExecutionOrder): bigint {
+	const excess = openHold(market, stop) - openHold(market, limit);
+	return excess > 0n ? excess : 0n;
+}
+
 /** Sets what `order` holds to `units`; the difference goes to or comes from what its user has available. */
 export function rehold({ market, accounts }: Settlement, order: ExecutionOrder, units: bigint): void {
 	if (units === order.hold) return;

@@ -18,6 +18,12 @@ export interface Stops {
 	count: number;
 }
 
+/** The price of a market's last trade, null before the first, and its number. */
+interface LastTrade {
+	readonly lastTicks: number | null;
+	readonly tradeSeq: number;
+}
+
 /** Nobody waits. */
 export function emptyStops(): Stops {
 	return { buy: emptyLevels("lowest"), sell: emptyLevels("highest"), trailing: new Set(), count: 0 };
@@ -36,8 +42,9 @@ export function isReached(order: ExecutionOrder, lastTicks: number | null): bool
 	return order.side === "buy" ? lastTicks >= stopOf(order) : lastTicks <= stopOf(order);
 }
 
-/** Starts a trailing stop at the last price. */
-export function startTrailing(order: ExecutionOrder, lastTicks: number, tradeSeq: number): void {
+/** Starts a trailing stop that has not started at the last price, if there is one; any other order stays as it is. */
+export function startTrailing({ lastTicks, tradeSeq }: LastTrade, order: ExecutionOrder): void {
+	if (order.orderType !== "trailing_stop" || order.extremeTicks !== null || lastTicks === null) return;
 	order.extremeTicks = lastTicks;
 	order.sinceTradeSeq = tradeSeq;
 	const stop = trailingStop(order, lastTicks);

@@ -188,6 +188,8 @@ function refused(code: string): Answer {
 function order(order_id: string, more: Partial<Order>): Order {
 	return {
 		...PLAIN,
+		order_class: "simple",
+		parent_id: null,
 		order_id,
 		user_id: "ann",
 		client_order_id: null,

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import {
+	addDecimals,
 	compareDecimals,
 	divideDecimals,
 	fromUnits,
@@ -132,6 +133,7 @@ test("order, product and difference are those of the numbers, however many digit
 			const [x, y] = [toUnits(a, 18), toUnits(b, 18)];
 			expect(compareDecimals(a, b)).toBe(x < y ? -1 : x > y ? 1 : 0);
 			expect(toUnits(multiplyDecimals(a, b), 36)).toBe(x * y);
+			expect(toUnits(addDecimals(a, b), 18)).toBe(x + y);
 			expect(toUnits(subtractDecimals(a, b), 18)).toBe(x - y);
 			expect(compareDecimals(multiplyDecimals(a, b), multiplyDecimals(b, a))).toBe(0);
 		}),

@@ -42,7 +42,7 @@ test.each([
 	["open", "replaced", null],
 	["pending", "held", null],
 	["held", "open", "stop_triggered"],
-	["held", "pending", "stop_triggered"],
+	["held", "pending", null],
 	["held", "partially_filled", "stop_triggered"],
 	["held", "filled", "stop_triggered"],
 	["held", "canceled", "order_canceled"],

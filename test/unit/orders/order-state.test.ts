@@ -2,6 +2,8 @@ import {
 	type Command,
 	isTerminal,
 	mayBecome,
+	ROLES,
+	type Role,
 	STATUSES,
 	type Status,
 	takes,
@@ -9,7 +11,7 @@ import {
 
 const LEGAL: Record<Status, readonly Status[]> = {
 	pending: ["held", "open", "partially_filled", "filled", "canceled", "expired", "rejected"],
-	held: ["open", "partially_filled", "filled", "canceled", "expired", "rejected", "replaced"],
+	held: ["pending", "open", "partially_filled", "filled", "canceled", "expired", "rejected", "replaced"],
 	open: ["partially_filled", "filled", "canceled", "expired", "replaced"],
 	partially_filled: ["partially_filled", "filled", "canceled", "expired", "replaced"],
 	filled: [],
@@ -30,16 +32,23 @@ test("an order has ended exactly when nothing may follow", () => {
 	expect(STATUSES.filter(isTerminal)).toEqual(["filled", "canceled", "expired", "rejected", "replaced"]);
 });
 
-const ASKED: Record<Command, readonly Status[]> = {
-	cancel: ["pending", "held", "open", "partially_filled"],
-	expire: ["pending", "held", "open", "partially_filled"],
-	replace: ["held", "open", "partially_filled"],
+const WORKING = ["held", "open", "partially_filled"] as const;
+const ASKED: Record<Command, { readonly by: readonly Role[]; readonly in: readonly Status[] }> = {
+	cancel: { by: ["single", "oco", "oco_leg", "entry", "exit"], in: ["pending", ...WORKING] },
+	expire: { by: ["single", "oco", "oco_leg", "entry", "exit"], in: ["pending", ...WORKING] },
+	replace: { by: ["single"], in: WORKING },
+	activate: { by: ["exit"], in: ["held"] },
 };
 
 test.each(
 	(Object.keys(ASKED) as Command[]).flatMap((command) =>
-		STATUSES.map((status) => [status, command, ASKED[command].includes(status)] as const),
+		ROLES.flatMap((role) =>
+			STATUSES.map((status) => {
+				const { by, in: statuses } = ASKED[command];
+				return [role, status, command, by.includes(role) && statuses.includes(status)] as const;
+			}),
+		),
 	),
-)("an order that is %s takes a %s: %s", (status, command, taken) => {
-	expect(takes(status, command)).toBe(taken);
+)("a %s order that is %s takes a %s: %s", (role, status, command, taken) => {
+	expect(takes(role, status, command)).toBe(taken);
 });

@@ -1,38 +1,9 @@
 import type { ExecutionReport, Fill } from "../../../contracts/trading.ts";
 import { applyReport, type OrderRecord, reject, shown } from "../../../services/orders/domain/order.ts";
-import { PLAIN } from "../../support/orders.ts";
+import { recordWith } from "../../support/orders.ts";
 
 const AT = "2026-01-02T03:04:05.000Z";
-const ORDER: OrderRecord = {
-	...PLAIN,
-	order_id: "o1",
-	user_id: "ann",
-	client_order_id: null,
-	symbol: "BTC-USD",
-	side: "buy",
-	order_type: "limit",
-	time_in_force: "gtc",
-	quantity: "3",
-	price: "100",
-	status: "pending",
-	reject_code: null,
-	filled_quantity: "0",
-	remaining_quantity: "3",
-	filled_notional: "0",
-	average_price: null,
-	fee: "0",
-	fee_asset: "USD",
-	metadata: {},
-	replaced_by: null,
-	ordered_quantity: "3",
-	version: 1,
-	event_seq: 1,
-	report_seq: 0,
-	correlation_id: "c1",
-	created_at: AT,
-	updated_at: AT,
-	closed_at: null,
-};
+const ORDER = recordWith({});
 
 const fill = (seq: number, price: string, quantity: string): Fill => ({
 	trade_id: `t${seq}`,

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { findOrder } from "../../../services/trading/domain/book.ts";
-import { close, type Execution, submit } from "../../../services/trading/domain/execute.ts";
+import { close, type Execution, submit, submitPair } from "../../../services/trading/domain/execute.ts";
 import {
 	type ExecutionOrder,
 	newOrder,
@@ -48,15 +48,34 @@ const replacement = fc.record({
 	price: seldom(price),
 	lots: seldom(quantities),
 });
+/** Of two prices the lower one is a sale's stop and the higher one its limit, as a rule; of a buy it is reversed. */
+const pairing = fc.record({
+	kind: fc.constant("pair" as const),
+	user: fc.constantFrom(...USERS),
+	side: fc.constantFrom("buy" as const, "sell" as const),
+	lots: quantities,
+	prices: fc.tuple(price, price),
+	crooked: oneIn(10),
+	stopType: fc.constantFrom("stop" as const, "stop_limit" as const, "trailing_stop" as const),
+	stopLimit: price,
+	stp: fc.constantFrom("expire_taker", "expire_maker", "expire_both", "decrement", "none"),
+	postOnly: oneIn(6),
+	reduceOnly: oneIn(30),
+	display: seldom(fc.integer({ min: 1, max: 10 })),
+	expiresIn: seldom(fc.integer({ min: 0, max: 40 })),
+	trailTicks: seldom(fc.integer({ min: 1, max: 5 })),
+	trailBps: fc.integer({ min: 1, max: 500 }),
+});
 const ending = fc.record({
 	kind: fc.constant("end" as const),
 	nth,
 	status: fc.constantFrom("canceled" as const, "expired" as const),
 });
 
-/** Random commands: most of them orders of every kind, some replaces and ends of earlier ones. */
+/** Random commands: most of them orders of every kind, some pairs, some replaces and ends of earlier ones. */
 export const command = fc.oneof(
 	{ weight: 10, arbitrary: submission },
+	{ weight: 3, arbitrary: pairing },
 	{ weight: 3, arbitrary: replacement },
 	{ weight: 2, arbitrary: ending },
 );
@@ -69,9 +88,11 @@ export interface Asked {
 	readonly stop: number | null;
 }
 
-/** One step of a run: a new order, or the end of an earlier one. */
+/** One step of a run: a new order, a pair of them, or the end of an earlier one. */
 export interface Step {
 	readonly asked: Asked;
+	/** The stop of a pair. */
+	readonly stop: Asked | null;
 	readonly id: string;
 	readonly end: "canceled" | "expired" | null;
 	readonly atMs: number;
@@ -82,29 +103,87 @@ export function stepsOf(all: readonly Command[]): Step[] {
 	const orders: Asked[] = [];
 	return all.flatMap((next, i): Step[] => {
 		const [id, atMs] = [`o${i}`, i + 1];
+		if (next.kind === "pair") {
+			const [asked, stop] = pairFor(next, id, atMs);
+			orders.push(asked, stop);
+			return [{ asked, stop, id, end: null, atMs }];
+		}
 		const old = next.kind === "submit" ? undefined : orders.at(-1 - next.nth);
-		if (next.kind === "end") return old ? [{ asked: old, id: old.terms.orderId, end: next.status, atMs }] : [];
+		if (next.kind === "end") {
+			return old ? [{ asked: old, stop: null, id: old.terms.orderId, end: next.status, atMs }] : [];
+		}
 		const asked = next.kind === "submit" ? askedFor(next, id, atMs) : replacing(old, next, id);
 		if (!asked) return [];
 		orders.push(asked);
-		return [{ asked, id, end: null, atMs }];
+		return [{ asked, stop: null, id, end: null, atMs }];
 	});
 }
 
-/** The order of a step as it is before anything has happened to it. */
-export function orderOfStep({ asked }: Step): ExecutionOrder {
-	return newOrder(asked.terms, asked.lots, asked.stop);
+/** The orders of a step as they are before anything has happened to them. */
+export function ordersOfStep({ asked, stop }: Step): ExecutionOrder[] {
+	return [asked, ...(stop ? [stop] : [])].map((order) => newOrder(order.terms, order.lots, order.stop));
 }
 
 /** Takes steps; `after` sees each that could be taken. */
 export function run(execution: Execution, steps: readonly Step[], after: (step: Step) => void = () => {}): void {
 	for (const step of steps) {
 		Object.assign(execution, { nowMs: step.atMs });
-		if (!step.end) submit(execution, orderOfStep(step));
-		else if (findOrder(execution.book, step.id)) close(execution, step.id, step.end);
+		const [order, stop] = ordersOfStep(step);
+		if (!step.end && order && stop) submitPair(execution, order, stop);
+		else if (!step.end && order) submit(execution, order);
+		else if (step.end && findOrder(execution.book, step.id)) close(execution, step.id, step.end);
 		else continue;
 		after(step);
 	}
+}
+
+function pairFor(next: Extract<Command, { kind: "pair" }>, orderId: string, atMs: number): [Asked, Asked] {
+	const { side, lots, stopType } = next;
+	const [low, high] = [Math.min(...next.prices), Math.max(...next.prices)];
+	const [limit, stop] = (side === "sell") !== next.crooked ? [high, low] : [low, high];
+	const trails = stopType === "trailing_stop";
+	const common = {
+		userId: next.user,
+		side,
+		timeInForce: "gtc",
+		notional: null,
+		reduceOnly: next.reduceOnly,
+		selfTradePrevention: next.stp,
+		expiresAtMs: next.expiresIn === null ? null : atMs + next.expiresIn,
+		replaces: null,
+	} as const;
+	const stopId = `${orderId}s`;
+	const none = { trailTicks: null, trailBps: null, postOnly: false, displayLots: null };
+	return [
+		{
+			terms: {
+				...common,
+				...none,
+				orderId,
+				orderType: "limit",
+				priceTicks: limit,
+				postOnly: next.postOnly,
+				displayLots: next.display,
+				linkedTo: stopId,
+			},
+			lots,
+			stop: null,
+		},
+		{
+			terms: {
+				...common,
+				...none,
+				orderId: stopId,
+				orderType: stopType,
+				priceTicks: stopType === "stop_limit" ? next.stopLimit : null,
+				trailTicks: trails ? next.trailTicks : null,
+				trailBps: trails && next.trailTicks === null ? next.trailBps : null,
+				linkedTo: orderId,
+			},
+			lots,
+			stop: trails ? null : stop,
+		},
+	];
 }
 
 function askedFor(next: Extract<Command, { kind: "submit" }>, orderId: string, atMs: number): Asked {
@@ -130,6 +209,7 @@ function askedFor(next: Extract<Command, { kind: "submit" }>, orderId: string, a
 			selfTradePrevention: next.stp,
 			expiresAtMs: next.expiresIn === null ? null : atMs + next.expiresIn,
 			replaces: null,
+			linkedTo: null,
 		},
 		lots: notional === null ? next.lots : 0,
 		stop: type === "stop" || type === "stop_limit" ? next.stop : null,
@@ -147,6 +227,7 @@ function replacing(old: Asked | undefined, next: Extract<Command, { kind: "repla
 			...old.terms,
 			orderId,
 			replaces: old.terms.orderId,
+			linkedTo: null,
 			priceTicks: priceTicks === null ? null : (next.price ?? priceTicks),
 			displayLots: displayLots !== null && displayLots < lots ? displayLots : null,
 		},

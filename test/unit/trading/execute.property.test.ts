@@ -2,14 +2,21 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { assertSolvent } from "../../../services/trading/domain/accounts.ts";
 import type { Execution } from "../../../services/trading/domain/execute.ts";
-import { isWorking, remainingLots } from "../../../services/trading/domain/order.ts";
+import { type ExecutionOrder, isWorking, remainingLots } from "../../../services/trading/domain/order.ts";
+import { twinOf } from "../../../services/trading/domain/pairs.ts";
 import { ownersInReach } from "../../../services/trading/domain/reach.ts";
-import { openHold } from "../../../services/trading/domain/settlement.ts";
-import { command, orderOfStep, run, stepsOf, USERS } from "./commands.ts";
+import { excessHold, openHold } from "../../../services/trading/domain/settlement.ts";
+import { command, ordersOfStep, run, stepsOf, USERS } from "./commands.ts";
 import { BTC_USD, executionWith } from "./support.ts";
 
 const commands = fc.array(command, { minLength: 1, maxLength: 120, size: "max" });
 const manyCommands = fc.array(command, { minLength: 100, maxLength: 120, size: "max" });
+
+/** Of a pair the limit holds what it may cost, and the stop what it may cost beyond that. */
+function dueOf({ book }: Execution, order: ExecutionOrder): bigint {
+	const twin = twinOf(book, order);
+	return twin && order.orderType !== "limit" ? excessHold(BTC_USD, order, twin) : openHold(BTC_USD, order);
+}
 
 const total = (execution: Execution, asset: string) =>
 	[...execution.accounts.byKey.values()]
@@ -26,7 +33,7 @@ test("money is neither made nor lost, nobody is overdrawn, and holds are what op
 
 			const held = new Map<string, bigint>();
 			for (const order of execution.changed.values()) {
-				const due = isWorking(order) ? openHold(BTC_USD, order) : 0n;
+				const due = isWorking(order) ? dueOf(execution, order) : 0n;
 				assert.equal(order.hold, due, order.orderId);
 				const key = `${order.userId}/${order.side === "buy" ? "USD" : "BTC"}`;
 				held.set(key, (held.get(key) ?? 0n) + due);
@@ -74,6 +81,40 @@ test("reports of an order are numbered without a gap and end with its end", () =
 	);
 });
 
+test("a pair never trades more than its quantity, has as much left on both sides, and is held once", () => {
+	let shared = 0;
+	const traded = { limit: 0, stop: 0 };
+	fc.assert(
+		fc.property(commands, fc.bigInt({ min: 1_000n, max: 100_000n }), (all, balance) => {
+			const execution = executionWith(USERS, balance);
+			const steps = stepsOf(all);
+			const find = (terms: { orderId: string }) => execution.changed.get(terms.orderId);
+			run(execution, steps, () => {
+				for (const { asked, stop: second } of steps) {
+					const [limit, stop] = second ? [find(asked.terms), find(second.terms)] : [];
+					if (!limit || !stop) continue;
+					assert(limit.filledLots + stop.filledLots <= asked.lots);
+					const both = isWorking(limit) && isWorking(stop);
+					// A limit works only while its stop waits; a stop that waits has a limit that works.
+					assert.equal(both, isWorking(limit));
+					assert.equal(both, stop.status === "held");
+					if (!both) continue;
+					assert.equal(remainingLots(limit), remainingLots(stop));
+					const [a, b] = [openHold(BTC_USD, limit), openHold(BTC_USD, stop)];
+					assert.equal(limit.hold + stop.hold, a > b ? a : b);
+					if (limit.filledLots > 0) shared += 1;
+				}
+			});
+			for (const { asked, stop } of steps) {
+				if (stop && (find(asked.terms)?.filledLots ?? 0) > 0) traded.limit += 1;
+				if (stop && (find(stop.terms)?.filledLots ?? 0) > 0) traded.stop += 1;
+			}
+		}),
+		{ numRuns: 200 },
+	);
+	expect(Math.min(shared, traded.limit, traded.stop)).toBeGreaterThan(50);
+});
+
 test("a batch moves the money of nobody out of its reach", () => {
 	let beyond = 0;
 	fc.assert(
@@ -82,7 +123,7 @@ test("a batch moves the money of nobody out of its reach", () => {
 			const steps = stepsOf([...before, ...together]);
 			const batch = steps.filter(({ atMs }) => atMs > before.length);
 			run(execution, steps.slice(0, steps.length - batch.length));
-			const reach = ownersInReach(BTC_USD, execution.book, batch.map(orderOfStep));
+			const reach = ownersInReach(BTC_USD, execution.book, batch.flatMap(ordersOfStep));
 			const then = [...execution.accounts.byKey].map(([key, { owner, balance, held }]) => ({
 				key,
 				owner,

@@ -16,6 +16,7 @@ export interface NaiveTerms {
 	readonly stp: "expire_taker" | "expire_maker" | "expire_both" | "decrement" | "none";
 	readonly expiresAt: number | null;
 	readonly replaces: string | null;
+	readonly linked: string | null;
 	readonly lots: number;
 }
 
@@ -81,6 +82,26 @@ export function naiveBook(rules: Rules) {
 		return side === "buy" ? ticks > world.last + width : ticks < world.last - width;
 	};
 
+	/** The other one of a pair while both work. */
+	const twin = (on: World, { linked }: NaiveOrder) => [...on.resting, ...on.stops].find(({ id }) => id === linked);
+	function endTwin(on: World, order: NaiveOrder, status: string): void {
+		const other = twin(on, order);
+		if (!other) return;
+		remove(on, other);
+		tell(other, status, null, on);
+	}
+	function shrinkTwin(on: World, order: NaiveOrder, lots: number): void {
+		const other = twin(on, order);
+		if (!other) return;
+		other.quantity -= lots;
+		tell(other, "held", null, on);
+	}
+	function expire(on: World, order: NaiveOrder): void {
+		remove(on, order);
+		tell(order, "expired", null, on);
+		endTwin(on, order, "expired");
+	}
+
 	function bestFor(on: World, taker: NaiveOrder): NaiveOrder | undefined {
 		const crossing = on.resting.filter(({ side, ticks }) => {
 			if (side === taker.side || ticks === null) return false;
@@ -111,16 +132,14 @@ export function naiveBook(rules: Rules) {
 			if (beyondBand(taker.side, ticks)) return { ...result, stopped: "band" };
 			const own = maker.user === taker.user && taker.stp !== "none";
 			if (maker.expiresAt !== null && maker.expiresAt <= now) {
-				remove(on, maker);
-				tell(maker, "expired", null, on);
+				expire(on, maker);
 				result.touched = true;
 				continue;
 			}
 			if (own) result.met ||= taker.stp === "expire_taker" || taker.stp === "expire_both";
 			if (own && taker.stp === "expire_taker") return { ...result, stopped: "self_trade" };
 			if (own && taker.stp !== "decrement") {
-				remove(on, maker);
-				tell(maker, "expired", null, on);
+				expire(on, maker);
 				result.touched = true;
 				if (taker.stp === "expire_both") return { ...result, stopped: "self_trade" };
 				continue;
@@ -142,12 +161,12 @@ export function naiveBook(rules: Rules) {
 	function cutBoth(on: World, maker: NaiveOrder, lots: number, result: { cut: number }): void {
 		result.cut += lots;
 		if (lots === left(maker)) {
-			remove(on, maker);
-			tell(maker, "expired", null, on);
+			expire(on, maker);
 		} else {
 			maker.quantity -= lots;
 			give(on, maker, lots);
 			tell(maker, maker.filled > 0 ? "partially_filled" : "open", null, on);
+			shrinkTwin(on, maker, lots);
 		}
 	}
 
@@ -159,6 +178,8 @@ export function naiveBook(rules: Rules) {
 		on.last = ticks;
 		on.trades.push({ ticks, shown: `${taker.id} takes ${lots} of ${maker.id} at ${ticks}` });
 		tell(maker, left(maker) === 0 ? "filled" : "partially_filled", null, on);
+		if (left(maker) === 0) endTwin(on, maker, "canceled");
+		else shrinkTwin(on, maker, lots);
 	}
 
 	const isStop = (order: NaiveOrder) => order.type.includes("stop");
@@ -223,7 +244,8 @@ export function naiveBook(rules: Rules) {
 
 	function replace(order: NaiveOrder): string | null {
 		const old = [...world.resting, ...world.stops].find((other) => other.id === order.replaces);
-		if (!old || old.user !== order.user || order.quantity <= old.filled) return "TOO_LATE_TO_REPLACE";
+		if (!old || old.user !== order.user || order.quantity <= old.filled || twin(world, old))
+			return "TOO_LATE_TO_REPLACE";
 		order.quantity -= old.filled;
 		const keeps = order.ticks === old.ticks && order.quantity <= left(old);
 		const held = world.stops.includes(old);
@@ -237,6 +259,39 @@ export function naiveBook(rules: Rules) {
 		return tell(order, "open");
 	}
 
+	/** Both or none; the stop waits for what is left of the limit. */
+	function enterPair(limit: NaiveOrder, stop: NaiveOrder): void {
+		if (limit.expiresAt !== null && limit.expiresAt <= now) {
+			tell(limit, "expired");
+			tell(stop, "expired");
+			return;
+		}
+		const { last } = world;
+		if (stop.type !== "trailing_stop" && last !== null && triggers(stop, last)) {
+			tell(limit, "canceled");
+			const reason = enter(stop, undefined);
+			if (reason) tell(stop, "rejected", reason);
+			return;
+		}
+		const before = copy(world);
+		const reason = enter(limit, undefined) ?? (stop.type === "trailing_stop" && last === null ? "NO_LAST_PRICE" : null);
+		if (reason) {
+			world = before;
+			tell(limit, "rejected", reason);
+			tell(stop, "rejected", reason);
+			return;
+		}
+		const resting = world.resting.find(({ id }) => id === limit.id);
+		if (!resting) {
+			tell(stop, world.states.get(limit.id)?.startsWith("expired") ? "expired" : "canceled");
+			return;
+		}
+		stop.quantity = left(resting);
+		stop.extreme = last;
+		world.stops.push(stop);
+		tell(stop, "held");
+	}
+
 	/** Lets triggered stops in, one after the other. */
 	function enterTriggered(from: number): void {
 		const queue: NaiveOrder[] = [];
@@ -245,6 +300,7 @@ export function naiveBook(rules: Rules) {
 				const { ticks } = world.trades[seen] as NaiveTrade;
 				const hit = world.stops.filter((order) => triggers(order, ticks)).toSorted((a, b) => a.arrival - b.arrival);
 				world.stops = world.stops.filter((order) => !hit.includes(order));
+				for (const order of hit) endTwin(world, order, "canceled");
 				queue.push(...hit);
 			}
 			const order = queue.shift();
@@ -255,19 +311,26 @@ export function naiveBook(rules: Rules) {
 		}
 	}
 
+	const orderOf = ({ lots, ...rest }: NaiveTerms): NaiveOrder => ({
+		...rest,
+		quantity: lots,
+		filled: 0,
+		shown: 0,
+		extreme: null,
+		triggered: false,
+		arrival: ++arrivals,
+	});
+
 	return {
+		submitPair(limit: NaiveTerms, stop: NaiveTerms, at: number): void {
+			now = at;
+			const before = world.trades.length;
+			enterPair(orderOf(limit), orderOf(stop));
+			enterTriggered(before);
+		},
 		submit(terms: NaiveTerms, at: number): void {
 			now = at;
-			const { lots, ...rest } = terms;
-			const order: NaiveOrder = {
-				...rest,
-				quantity: lots,
-				filled: 0,
-				shown: 0,
-				extreme: null,
-				triggered: false,
-				arrival: ++arrivals,
-			};
+			const order = orderOf(terms);
 			const before = world.trades.length;
 			const reason = order.replaces === null ? enter(order, undefined) : replace(order);
 			if (reason) tell(order, "rejected", reason);
@@ -278,6 +341,7 @@ export function naiveBook(rules: Rules) {
 			if (!order) return false;
 			remove(world, order);
 			tell(order, status);
+			endTwin(world, order, status);
 			return true;
 		},
 		trades: (): readonly string[] => world.trades.map(({ shown }) => shown),

@@ -20,8 +20,9 @@ test("the engine trades, rejects and ends what the plain book does, and leaves t
 			const execution: Execution = { ...executionWith(USERS, 10n ** 30n), bandBps };
 			const naive = naiveBook({ takerFeeBps: BTC_USD.takerFeeBps, bandBps });
 			let compared = 0;
-			run(execution, stepsOf(all), ({ asked, id, end, atMs }) => {
+			run(execution, stepsOf(all), ({ asked, stop, id, end, atMs }) => {
 				if (end) assert(naive.end(id, end));
+				else if (stop) naive.submitPair(naiveTerms(asked), naiveTerms(stop), atMs);
 				else naive.submit(naiveTerms(asked), atMs);
 				assert.equal(execution.trades.length, naive.trades().length);
 				for (; compared < execution.trades.length; compared++)
@@ -84,6 +85,7 @@ function naiveTerms({ terms, lots, stop }: Asked): NaiveTerms {
 		stp: terms.selfTradePrevention,
 		expiresAt: terms.expiresAtMs,
 		replaces: terms.replaces,
+		linked: terms.linkedTo,
 		lots,
 	};
 }

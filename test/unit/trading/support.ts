@@ -32,6 +32,7 @@ export function orderOf(over: Partial<ExecutionOrder> & { readonly orderId: stri
 		selfTradePrevention: "expire_taker",
 		expiresAtMs: null,
 		replaces: null,
+		linkedTo: null,
 		...over,
 	} as const;
 	const order = newOrder(terms, over.quantityLots ?? 10, over.stopTicks ?? null);
