@@ -70,7 +70,8 @@ export async function selectStalePending(
 	const rows = await db.query<OrderRow & { at: string; timed_out: boolean }>(
 		`SELECT *, created_at::text AS at, created_at < clock_timestamp() - make_interval(secs => $3) AS timed_out
 		FROM orders
-		WHERE status = 'pending' AND symbol = $1 AND parent_id IS NULL AND created_at < clock_timestamp() - make_interval(secs => $2)
+		WHERE status = 'pending' AND symbol = $1 AND parent_id IS NULL
+			AND created_at < clock_timestamp() - make_interval(secs => $2)
 			AND ($4::timestamptz IS NULL OR (created_at, order_id) > ($4, $5::uuid))
 		ORDER BY created_at, order_id LIMIT $6`,
 		[symbol, ageS, timeoutS, after?.at ?? null, after?.order.order_id ?? null, limit],

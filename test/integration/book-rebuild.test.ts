@@ -14,7 +14,7 @@ import { createDatabase, type TestDatabase } from "../support/databases.ts";
 import { PLAIN } from "../support/orders.ts";
 import { person } from "../support/people.ts";
 import { startServices } from "../support/services.ts";
-import { command, run, type Step, stepsOf, USERS } from "../unit/trading/commands.ts";
+import { type Asked, command, run, type Step, stepsOf, USERS } from "../unit/trading/commands.ts";
 import { BTC_USD, executionWith, orderOf } from "../unit/trading/support.ts";
 
 const RESTING = 22_000;
@@ -95,12 +95,23 @@ function randomSteps(): Step[] {
 		seed: SEED,
 		numRuns: 1,
 	});
-	return stepsOf(all).map((step) => {
-		const { terms } = step.asked;
-		const replaces = terms.replaces === null ? null : uuidOf(terms.replaces);
-		const named = { ...terms, orderId: uuidOf(terms.orderId), userId: uuidOf(terms.userId), replaces };
-		return { ...step, id: uuidOf(step.id), asked: { ...step.asked, terms: named } };
-	});
+	const idOf = (name: string | null) => (name === null ? null : uuidOf(name));
+	const named = (asked: Asked): Asked => {
+		const { orderId, userId, replaces, linkedTo, ...terms } = asked.terms;
+		const ids = {
+			orderId: uuidOf(orderId),
+			userId: uuidOf(userId),
+			replaces: idOf(replaces),
+			linkedTo: idOf(linkedTo),
+		};
+		return { ...asked, terms: { ...terms, ...ids } };
+	};
+	return stepsOf(all).map((step) => ({
+		...step,
+		id: uuidOf(step.id),
+		asked: named(step.asked),
+		stop: step.stop && named(step.stop),
+	}));
 }
 
 function shownBook({ buy, sell, stops, byId }: Book): object {

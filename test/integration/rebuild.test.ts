@@ -65,6 +65,9 @@ async function trade(): Promise<void> {
 	const canceled = await place(ann, { symbol: "ETH-USD", quantity: "1", price: "30" });
 	await call(node.broker, "orders.cancel", { order_id: canceled.order_id }, ann);
 	await place(ann, { symbol: "ETH-USD", quantity: "100000", price: "100" });
+	// Its stop holds what it may cost beyond its limit.
+	const legs = [{ price: "70" }, { order_type: "stop_limit", stop_price: "160", price: "165" }] as const;
+	await place(ann, { order_class: "oco", quantity: "1", legs });
 	// The last price goes below the stop, but not as far as the trailing one.
 	await tradeAt("119");
 }
@@ -93,6 +96,7 @@ test("what is rebuilt from the log is what is there: orders of every kind, money
 		"limit partially_filled",
 		"limit partially_filled iceberg",
 		"stop held",
+		"stop_limit held",
 		"stop_limit open",
 		"trailing_stop held",
 	]);
