@@ -1,8 +1,8 @@
 import { ConnectionAcquireTimeoutError, ConnectionError, Sequelize } from "sequelize";
 import { refuse } from "./refuse.ts";
+import { type Bind, type GroupConnection, type Outcome, type Statement, sendGroup } from "./statement-group.ts";
 
-/** A value that a statement's `$1` can stand for; arrays go to PostgreSQL as arrays. */
-export type Bind = string | number | boolean | null | Date | readonly (string | number | boolean | null)[];
+export type { Bind } from "./statement-group.ts";
 
 /** One database transaction; statements reach the database through it or not at all, in the order of the calls. */
 export interface Tx {
@@ -27,20 +27,6 @@ export interface Db {
 	/** One statement outside any transaction: for reads. */
 	query<Row extends object = Record<string, unknown>>(sql: string, bind?: readonly Bind[]): Promise<Row[]>;
 	close(): Promise<void>;
-}
-
-/** What the driver's connection has that we use; Sequelize's types leave it out. */
-interface Connection {
-	pipeline: boolean;
-	query(statement: Statement): Promise<{ readonly command: string; readonly rows: readonly object[] }>;
-	readonly connection: { readonly stream: { cork(): void; uncork(): void } };
-}
-
-/** What the driver sends; one with a name is parsed by the server once per connection. */
-interface Statement {
-	readonly text: string;
-	readonly name?: string;
-	readonly values?: readonly Bind[];
 }
 
 interface DriverError extends Error {
@@ -117,15 +103,11 @@ export function openDb(url: string, options: DbOptions): Db {
 		},
 	});
 
-	sequelize.addHook("afterConnect", (connection) => {
-		(connection as Connection).pipeline = true;
-	});
-
 	const statements = statementNames();
 
-	async function connected<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+	async function connected<T>(work: (connection: GroupConnection) => Promise<T>): Promise<T> {
 		const pool = sequelize.connectionManager;
-		const connection = (await pool.getConnection({ type: "write" })) as Connection;
+		const connection = (await pool.getConnection({ type: "write" })) as unknown as GroupConnection;
 		try {
 			return await work(connection);
 		} finally {
@@ -152,7 +134,7 @@ export function openDb(url: string, options: DbOptions): Db {
 		transaction: (work) => attempt(() => connected((connection) => transact(connection, statements.of, work))),
 		query: (sql, bind = []) =>
 			attempt(() =>
-				connected(async (connection) => (await connection.query(statements.of(sql, bind))).rows as never[]),
+				connected(async (connection) => (await senderOn(connection)(statements.of(sql, bind))).rows as never[]),
 			),
 		close: () => sequelize.close(),
 	};
@@ -180,20 +162,20 @@ function statementNames() {
 }
 
 /**
- * One transaction on `connection`. Statements go straight to the driver, which waits for none: BEGIN travels with the
- * first of them, COMMIT with the last.
+ * One transaction on `connection`. BEGIN travels with its first statements, COMMIT with the last, and those that are
+ * sent in one turn of the event loop go together.
  */
 async function transact<T>(
-	connection: Connection,
+	connection: GroupConnection,
 	statementOf: (sql: string, bind: readonly Bind[]) => Statement,
 	work: (tx: Tx) => T | Promise<T>,
 ): Promise<T> {
 	const committed: (() => void)[] = [];
+	const sender = senderOn(connection);
 	let open = true;
 	let failure: unknown;
 	const send = (statement: Statement) => {
-		holdTurn(connection);
-		const sent = connection.query(statement);
+		const sent = sender(statement);
 		// The first error is the transaction's, whether or not somebody waits for that statement.
 		sent.catch((error) => {
 			if (failure === undefined || sqlStateOf(failure) === IN_FAILED_TRANSACTION) failure = error;
@@ -222,24 +204,53 @@ async function transact<T>(
 		return result;
 	} catch (error) {
 		open = false;
-		await connection.query({ text: "ROLLBACK" }).catch(() => {}); // a connection that is gone has rolled back
+		await sender({ text: "ROLLBACK" }).catch(() => {}); // a connection that is gone has rolled back
 		throw sqlStateOf(error) === IN_FAILED_TRANSACTION ? failure : error;
 	}
 }
 
-/** Connections whose writes of this turn of the event loop go out together. */
-const held = new WeakSet<Connection>();
+interface Waiting {
+	readonly statement: Statement;
+	resolve(outcome: Outcome): void;
+	reject(error: unknown): void;
+}
 
-/** Each write to a socket costs more than to make the statement that it carries. */
-function holdTurn(connection: Connection): void {
-	if (held.has(connection)) return;
-	held.add(connection);
-	const { stream } = connection.connection;
-	stream.cork();
-	process.nextTick(() => {
-		held.delete(connection);
-		stream.uncork();
-	});
+/** Several commands in one text, as migrations have them, are no statement that could be prepared. */
+const SEVERAL = /;\s*\S/;
+
+/** Sends statements in the order of the calls; those of one turn of the event loop share a message. */
+function senderOn(connection: GroupConnection): (statement: Statement) => Promise<Outcome> {
+	let waiting: Waiting[] = [];
+
+	function sendWaiting(): void {
+		const taken = waiting;
+		waiting = [];
+		for (let start = 0, end = 0; start < taken.length; start = end) {
+			const alone = SEVERAL.test((taken[end++] as Waiting).statement.text);
+			while (!alone && end < taken.length && !SEVERAL.test((taken[end] as Waiting).statement.text)) end++;
+			const run = taken.slice(start, end);
+			const sent = alone ? sendText(connection, run[0] as Waiting) : sendGroup(connection, run.map(statementIn));
+			sent.then(
+				(outcomes) => run.forEach(({ resolve }, i) => resolve(outcomes[i] as Outcome)),
+				(error) => run.forEach(({ reject }) => reject(error)),
+			);
+		}
+	}
+
+	return (statement) =>
+		new Promise((resolve, reject) => {
+			if (waiting.length === 0) process.nextTick(sendWaiting);
+			waiting.push({ statement, resolve, reject });
+		});
+}
+
+function statementIn({ statement }: Waiting): Statement {
+	return statement;
+}
+
+async function sendText(connection: GroupConnection, { statement }: Waiting): Promise<readonly Outcome[]> {
+	const outcome = (await connection.query(statement)) as Outcome | readonly Outcome[];
+	return [outcome].flat().slice(-1);
 }
 
 /** The name of the constraint that `error` broke, or undefined. */
