@@ -157,6 +157,8 @@ function parametersFor(port: number, { maxConnections, durable }: ServerOptions)
 		// There is no standby, so the log only has to serve crash recovery.
 		wal_level: "minimal",
 		max_wal_senders: 0,
+		// The default of 128 MB has backends write pages of a growing database out themselves.
+		shared_buffers: "256MB",
 		// Compiling pays for reports; ours are short statements.
 		jit: "off",
 	};
