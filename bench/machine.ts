@@ -10,23 +10,25 @@ export interface Machine {
 	readonly memory_gib: number;
 	readonly system: string;
 	readonly node: string;
-	readonly postgresql: string;
+	/** Null where none was used. */
+	readonly postgresql: string | null;
 	/** Null where it is not installed. */
 	readonly nats_server: string | null;
 }
 
 const GIB = 2 ** 30;
 
-/** The machine that the benchmark runs on, with the PostgreSQL of its sandbox. */
-export async function describeMachine(): Promise<Machine> {
-	const [server] = await onServer((db) => db.query<{ server_version: string }>("SHOW server_version"));
+/** The machine that the benchmark runs on, with the PostgreSQL of its sandbox if it has one. */
+export async function describeMachine({ sandbox = true } = {}): Promise<Machine> {
+	const version = () => onServer((db) => db.query<{ server_version: string }>("SHOW server_version"));
+	const [server] = sandbox ? await version() : [];
 	return {
 		cpu: os.cpus()[0]?.model.trim() ?? "unknown",
 		cores: os.availableParallelism(),
 		memory_gib: Math.round(os.totalmem() / GIB),
 		system: `${os.type()} ${os.release()}`,
 		node: process.versions.node,
-		postgresql: server?.server_version ?? "unknown",
+		postgresql: server?.server_version ?? null,
 		nats_server: await natsServerVersion(),
 	};
 }
@@ -34,7 +36,7 @@ export async function describeMachine(): Promise<Machine> {
 /** The same in a line for people. */
 export function showMachine(machine: Machine): string {
 	const { cpu, cores, memory_gib, system, node, postgresql, nats_server } = machine;
-	const programs = `Node ${node}, PostgreSQL ${postgresql}, nats-server ${nats_server ?? "none"}`;
+	const programs = `Node ${node}, PostgreSQL ${postgresql ?? "none"}, nats-server ${nats_server ?? "none"}`;
 	return `${cpu}, ${cores} cores, ${memory_gib} GiB, ${system}; ${programs}`;
 }
 
