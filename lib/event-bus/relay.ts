@@ -25,8 +25,9 @@ const BATCH = 500;
 const POLL_MS = 200;
 /** After a kick, what commits within this time shares the round. */
 const LINGER_MS = 5;
-/** Rounds that are kicked begin at least so far apart: under load each then carries more, and costs no more. */
-const SPACING_MS = 100;
+/** After a round that took a ms, one that is kicked waits for four: under load each then carries more, at less cost. */
+const REST_PER_WORK = 4;
+const MAX_REST_MS = 250;
 /** How soon it is noticed, while nothing is published, that the transport has lost what it had accepted. */
 const RECEIPT_CHECK_MS = 5_000;
 const DRAIN_LIMIT_MS = 3_000;
@@ -38,7 +39,7 @@ export function startRelay(options: RelayOptions): Relay {
 	let kicked = false;
 	let rouse = () => {};
 	let checkAt = 0;
-	let roundAt = 0;
+	let restUntil = 0;
 	let stopAt = Number.POSITIVE_INFINITY;
 	const running = run();
 
@@ -60,9 +61,8 @@ export function startRelay(options: RelayOptions): Relay {
 	/** Resolves when there may be something to publish, or the receipt is due to be checked. */
 	async function nextOccasion(): Promise<void> {
 		while (!kicked && !stopping.signal.aborted && Date.now() < checkAt && !(await hasUnpublished(db))) await idle();
-		if (kicked) await pause(Math.max(LINGER_MS, roundAt + SPACING_MS - Date.now()), stopping.signal);
+		if (kicked) await pause(Math.max(LINGER_MS, restUntil - performance.now()), stopping.signal);
 		kicked = false;
-		roundAt = Date.now();
 	}
 
 	function idle(): Promise<void> {
@@ -76,7 +76,10 @@ export function startRelay(options: RelayOptions): Relay {
 	}
 
 	async function drain(): Promise<void> {
+		const startedAt = performance.now();
 		while ((await publishNext(options)) && Date.now() < stopAt);
+		const workMs = performance.now() - startedAt;
+		restUntil = performance.now() + Math.min(REST_PER_WORK * workMs, MAX_REST_MS);
 		checkAt = Date.now() + RECEIPT_CHECK_MS;
 	}
 
