@@ -27,7 +27,7 @@ const POLL_MS = 200;
 const LINGER_MS = 5;
 /** After a round that took a ms, one that is kicked waits for four: under load each then carries more, at less cost. */
 const REST_PER_WORK = 4;
-const MAX_REST_MS = 100;
+const MAX_REST_MS = 40;
 /** How soon it is noticed, while nothing is published, that the transport has lost what it had accepted. */
 const RECEIPT_CHECK_MS = 5_000;
 const DRAIN_LIMIT_MS = 3_000;
