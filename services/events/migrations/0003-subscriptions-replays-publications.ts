@@ -8,7 +8,6 @@ export async function up(tx: Tx): Promise<void> {
 	await tx.query(REPLAYS);
 	await tx.query(PUBLICATIONS);
 	await createOutbox(tx);
-	await tx.query(NEW_CONSUMERS);
 }
 
 /** `recorded_at` follows the position, since it is read under the history's lock; what was removed is counted. */
@@ -71,10 +70,3 @@ const PUBLICATIONS = `
 		aggregate_id text PRIMARY KEY,
 		last_seq bigint NOT NULL
 	)`;
-
-/** Consumers that are newer than some of the history get it from its beginning. */
-const NEW_CONSUMERS = `
-	INSERT INTO replays (replay_id, consumer, again, position, end_position, requested_by)
-	SELECT gen_random_uuid(), consumer, false, 0, head, '00000000-0000-0000-0000-000000000000'
-	FROM unnest(ARRAY['audit', 'notifications']) AS consumer, (SELECT max(position) AS head FROM events) AS history
-	WHERE head IS NOT NULL`;
