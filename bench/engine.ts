@@ -5,10 +5,10 @@ import type { Report } from "../cli/programs.ts";
 import { type Command, commandsOf, MIXES, type Mix } from "./engine/commands.ts";
 import { type Engine, ourEngine, theirEngine } from "./engine/engines.ts";
 import { describeMachine, showMachine } from "./machine.ts";
+import { medianOf, percentilesOf } from "./statistics.ts";
 
 export const summary = "the matching engine beside the npm package nodejs-order-book, on the same commands";
 
-/** An odd number, so that there is a median. */
 const ROUNDS = 5;
 const SEED = 20_240_229;
 const LEAST_RATIO = 5;
@@ -94,8 +94,7 @@ function timed<Result>(engineOf: () => Engine<Result>, inputs: Inputs): Figures 
 	const began = performance.now();
 	for (const command of measured) engine.execute(command);
 	const seconds = (performance.now() - began) / 1_000;
-	const latenciesUs = latencies(filled(engineOf, inputs), measured);
-	const percentile = (share: number) => latenciesUs[Math.floor(latenciesUs.length * share)] as number;
+	const percentile = percentilesOf(latencies(filled(engineOf, inputs), measured));
 	return { per_second: measured.length / seconds, p50_us: percentile(0.5), p99_us: percentile(0.99) };
 }
 
@@ -106,7 +105,7 @@ function filled<Result>(engineOf: () => Engine<Result>, { before }: Inputs): Eng
 	return engine;
 }
 
-/** How long each command took in us, the shortest first. */
+/** How long each command took in us. */
 function latencies<Result>(engine: Engine<Result>, commands: readonly Command[]): Float64Array {
 	const taken = new Float64Array(commands.length);
 	commands.forEach((command, i) => {
@@ -114,12 +113,11 @@ function latencies<Result>(engine: Engine<Result>, commands: readonly Command[])
 		engine.execute(command);
 		taken[i] = (performance.now() - began) * 1_000;
 	});
-	return taken.sort();
+	return taken;
 }
 
 function medians(rounds: readonly Figures[]): Figures {
-	const median = (pick: (figures: Figures) => number) =>
-		rounds.map(pick).sort((a, b) => a - b)[Math.floor(rounds.length / 2)] as number;
+	const median = (pick: (figures: Figures) => number) => medianOf(rounds.map(pick));
 	return {
 		per_second: median((figures) => figures.per_second),
 		p50_us: median((figures) => figures.p50_us),

@@ -10,6 +10,7 @@ import { openSandbox } from "../test/support/sandbox.ts";
 import { BATCH } from "./event-bus/events.ts";
 import { logger, measureBus, measureInserts } from "./event-bus/measure.ts";
 import { describeMachine, type Machine, showMachine } from "./machine.ts";
+import { medianOf } from "./statistics.ts";
 
 export const summary = "events/s from a full outbox into the history and two consumers, over either transport";
 
@@ -77,11 +78,6 @@ function figuresOf(rates: Readonly<Record<Way, readonly number[]>>): Figure[] {
 		fastest: Math.round(Math.max(...rates[way])),
 		ratio: Number((medianOf(rates[way]) / baseline).toFixed(2)),
 	}));
-}
-
-function medianOf(values: readonly number[]): number {
-	const sorted = values.toSorted((a, b) => a - b);
-	return ((sorted[(sorted.length - 1) >> 1] ?? 0) + (sorted[sorted.length >> 1] ?? 0)) / 2;
 }
 
 function reportOf(events: number, figures: readonly Figure[], machine: Machine): Report {

@@ -8,6 +8,7 @@ import { progressOn, startBar } from "../cli/progress.ts";
 import { openSandbox, type Sandbox } from "../test/support/sandbox.ts";
 import { describeMachine, showMachine } from "./machine.ts";
 import type { Opened, Samples, Told } from "./recovery/instance.ts";
+import { percentilesOf } from "./statistics.ts";
 
 export const summary = "a market with a million open orders: how long its book takes to rebuild, and what it costs";
 
@@ -117,8 +118,7 @@ async function byTurns(empty: Instance, full: Instance): Promise<[Latencies, Lat
 
 function latenciesOf(rounds: readonly Samples[]): Latencies {
 	const latency = (command: keyof Samples): Latency => {
-		const sorted = Float64Array.from(rounds.flatMap((samples) => samples[command])).sort();
-		const percentile = (share: number) => sorted[Math.floor(sorted.length * share)] as number;
+		const percentile = percentilesOf(rounds.flatMap((samples) => samples[command]));
 		return { p50_ms: percentile(0.5), p99_ms: percentile(0.99) };
 	};
 	return { place: latency("place"), cancel: latency("cancel") };

@@ -1,8 +1,8 @@
 import { ConnectionAcquireTimeoutError, ConnectionError, Sequelize } from "sequelize";
 import { refuse } from "./refuse.ts";
-import { type Bind, type GroupConnection, type Outcome, type Statement, sendGroup } from "./statement-group.ts";
+import { type Bind, type Connection, type Statement, senderOn } from "./statements.ts";
 
-export type { Bind } from "./statement-group.ts";
+export type { Bind } from "./statements.ts";
 
 /** One database transaction; statements reach the database through it or not at all, in the order of the calls. */
 export interface Tx {
@@ -105,9 +105,9 @@ export function openDb(url: string, options: DbOptions): Db {
 
 	const statements = statementNames();
 
-	async function connected<T>(work: (connection: GroupConnection) => Promise<T>): Promise<T> {
+	async function connected<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
 		const pool = sequelize.connectionManager;
-		const connection = (await pool.getConnection({ type: "write" })) as unknown as GroupConnection;
+		const connection = (await pool.getConnection({ type: "write" })) as unknown as Connection;
 		try {
 			return await work(connection);
 		} finally {
@@ -166,7 +166,7 @@ function statementNames() {
  * sent in one turn of the event loop go together.
  */
 async function transact<T>(
-	connection: GroupConnection,
+	connection: Connection,
 	statementOf: (sql: string, bind: readonly Bind[]) => Statement,
 	work: (tx: Tx) => T | Promise<T>,
 ): Promise<T> {
@@ -207,50 +207,6 @@ async function transact<T>(
 		await sender({ text: "ROLLBACK" }).catch(() => {}); // a connection that is gone has rolled back
 		throw sqlStateOf(error) === IN_FAILED_TRANSACTION ? failure : error;
 	}
-}
-
-interface Waiting {
-	readonly statement: Statement;
-	resolve(outcome: Outcome): void;
-	reject(error: unknown): void;
-}
-
-/** Several commands in one text, as migrations have them, are no statement that could be prepared. */
-const SEVERAL = /;\s*\S/;
-
-/** Sends statements in the order of the calls; those of one turn of the event loop share a message. */
-function senderOn(connection: GroupConnection): (statement: Statement) => Promise<Outcome> {
-	let waiting: Waiting[] = [];
-
-	function sendWaiting(): void {
-		const taken = waiting;
-		waiting = [];
-		for (let start = 0, end = 0; start < taken.length; start = end) {
-			const alone = SEVERAL.test((taken[end++] as Waiting).statement.text);
-			while (!alone && end < taken.length && !SEVERAL.test((taken[end] as Waiting).statement.text)) end++;
-			const run = taken.slice(start, end);
-			const sent = alone ? sendText(connection, run[0] as Waiting) : sendGroup(connection, run.map(statementIn));
-			sent.then(
-				(outcomes) => run.forEach(({ resolve }, i) => resolve(outcomes[i] as Outcome)),
-				(error) => run.forEach(({ reject }) => reject(error)),
-			);
-		}
-	}
-
-	return (statement) =>
-		new Promise((resolve, reject) => {
-			if (waiting.length === 0) process.nextTick(sendWaiting);
-			waiting.push({ statement, resolve, reject });
-		});
-}
-
-function statementIn({ statement }: Waiting): Statement {
-	return statement;
-}
-
-async function sendText(connection: GroupConnection, { statement }: Waiting): Promise<readonly Outcome[]> {
-	const outcome = (await connection.query(statement)) as Outcome | readonly Outcome[];
-	return [outcome].flat().slice(-1);
 }
 
 /** The name of the constraint that `error` broke, or undefined. */

@@ -83,6 +83,11 @@ export function setDatabaseUrls(urls: Readonly<Record<string, string>>): void {
 	}
 }
 
+/** This process's environment with `values`, for a process that it starts. */
+export function environmentWith(values: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+	return { ...process.env, ...values };
+}
+
 /** Lets the gateway of this process take any free port: for an instance that only its own process talks to. */
 export function takeAnyPort(): void {
 	process.env["PORT"] = "0";
@@ -196,9 +201,4 @@ function databaseUrl(service: string, source: NodeJS.ProcessEnv): string {
 
 function withoutPassword(url: string): string {
 	return url.replace(/:[^:@/]*@/, ":***@");
-}
-
-/** This process's environment with `values`, for a process that it starts. */
-export function environmentWith(values: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
-	return { ...process.env, ...values };
 }

@@ -1,10 +1,12 @@
 import type { Order } from "../../contracts/orders.ts";
 import type { Staged } from "../../lib/event-bus/outbox.ts";
+import { PLAIN } from "../../test/support/orders.ts";
 
 /** As many as a relay publishes and a consumer takes at once. */
 export const BATCH = 500;
 
 const ORDER: Order = {
+	...PLAIN,
 	order_id: "019a0b5e-7f3a-7c55-9d2e-5b8f0c1d2e3f",
 	user_id: "019a0b5e-6a11-7d90-8e4c-1f2a3b4c5d6e",
 	order_class: "simple",
@@ -15,16 +17,7 @@ const ORDER: Order = {
 	order_type: "limit",
 	time_in_force: "gtc",
 	quantity: "0.01234567",
-	notional: null,
 	price: "61837.63",
-	stop_price: null,
-	trail_amount: null,
-	trail_percent: null,
-	expires_at: null,
-	post_only: false,
-	reduce_only: false,
-	display_quantity: null,
-	self_trade_prevention: "expire_taker",
 	status: "pending",
 	reject_code: null,
 	filled_quantity: "0",
@@ -33,7 +26,6 @@ const ORDER: Order = {
 	fee: "0",
 	fee_asset: "USD",
 	metadata: {},
-	replaces: null,
 	replaced_by: null,
 	version: 1,
 	created_at: "2026-01-02T03:04:05.678Z",

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { percentilesOf } from "../statistics.ts";
 import { type Answer, connect } from "./connection.ts";
 
 /** What is sent: the n-th request of all, and whether its answer is what it must be. */
@@ -68,7 +69,6 @@ export async function sendLoad(traffic: Traffic, options: LoadOptions, first = 0
 }
 
 function spread(latencies: number[]): Pick<LoadFigures, "p50_ms" | "p95_ms" | "p99_ms" | "max_ms"> {
-	const sorted = Float64Array.from(latencies).sort();
-	const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+	const at = percentilesOf(latencies);
 	return { p50_ms: at(0.5), p95_ms: at(0.95), p99_ms: at(0.99), max_ms: at(1) };
 }

@@ -1,6 +1,7 @@
 import Table from "cli-table3";
 import type { Report } from "../../cli/programs.ts";
 import { type Machine, showMachine } from "../machine.ts";
+import { medianOf } from "../statistics.ts";
 import type { LoadFigures } from "./load.ts";
 import type { TpcbWay } from "./tpcb.ts";
 
@@ -61,11 +62,6 @@ export function figuresOf(connections: number, rounds: readonly Taken[]): Figure
 		of_empty_action: median((taken) => taken.orders.per_s / taken.empty.per_s),
 		failed: rounds.reduce((sum, taken) => sum + taken.orders.failed + taken.empty.failed, 0),
 	};
-}
-
-function medianOf(values: readonly number[]): number {
-	const sorted = values.toSorted((a, b) => a - b);
-	return ((sorted[(sorted.length - 1) >> 1] ?? 0) + (sorted[sorted.length >> 1] ?? 0)) / 2;
 }
 
 /** The report, and whether every mark is reached. */

@@ -1,11 +1,11 @@
-import { v7 as newId } from "uuid";
 import type { SubmitOrder } from "../../contracts/trading.ts";
 import type { Db, Tx } from "../../lib/db.ts";
 import { stage } from "../../lib/event-bus/outbox.ts";
+import { newId } from "../../lib/id.ts";
 import { lockAccounts } from "../../services/trading/account.store.ts";
 import { feeAccountOf } from "../../services/trading/domain/accounts.ts";
 import { emptyBook } from "../../services/trading/domain/book.ts";
-import type { Execution } from "../../services/trading/domain/execute.ts";
+import { beginExecution } from "../../services/trading/domain/execution.ts";
 import { fromLots, fromTicks, type Market } from "../../services/trading/domain/market.ts";
 import { loadCounters, saveExecution } from "../../services/trading/execution.store.ts";
 import { readNow } from "../../services/trading/market.store.ts";
@@ -66,18 +66,8 @@ async function place(tx: Tx, market: Market, users: readonly string[], batch: re
 		await lockAccounts(tx, [...users, feeAccountOf(market.symbol)], [market.baseAsset, market.quoteAsset]),
 		await loadCounters(tx, market),
 	];
-	const execution: Execution = {
-		market,
-		book: emptyBook(),
-		accounts,
-		newId,
-		nowMs: now.getTime(),
-		bandBps: null,
-		...counters,
-		trades: [],
-		reports: [],
-		changed: new Map(),
-	};
+	const scene = { market, book: emptyBook(), accounts, newId, nowMs: now.getTime(), bandBps: null };
+	const execution = beginExecution({ ...scene, ...counters });
 	const origin = { correlation_id: newId(), actor: null };
 	const commands = batch.map((order) => ({ kind: "submit", order, origin }) as const);
 	const orders = batch.map((order) => [executionOrderOf(market, order)] as const);

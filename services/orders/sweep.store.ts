@@ -8,6 +8,9 @@ export interface DueOrder {
 	readonly at: string;
 }
 
+/** As the index has it. */
+const EXPIRING = "status IN ('held', 'open', 'partially_filled') AND expires_at IS NOT NULL";
+
 /** The symbols of orders that end at some time, past or to come: an index gives one by each step. */
 export async function selectExpiringSymbols(db: Db): Promise<string[]> {
 	const first = (after: string) => `SELECT symbol FROM orders
@@ -20,9 +23,6 @@ export async function selectExpiringSymbols(db: Db): Promise<string[]> {
 	);
 	return rows.map((row) => row.symbol);
 }
-
-/** As the index has it. */
-const EXPIRING = "status IN ('held', 'open', 'partially_filled') AND expires_at IS NOT NULL";
 
 /**
  * The next orders of a market whose time is over by the database's clock: those that ended first before others. Legs

@@ -1,7 +1,7 @@
 import type { Tx } from "../../lib/db.ts";
 import { fromUnits, toUnits } from "../../lib/kernel/decimal.ts";
 import { saveAccounts } from "./account.store.ts";
-import type { ExecutedTrade, Execution } from "./domain/execute.ts";
+import type { ExecutedTrade, Execution } from "./domain/execution.ts";
 import { ASSET_SCALE, fromLots, fromTicks, type Market, toTicks } from "./domain/market.ts";
 import {
 	type ExecutionOrder,

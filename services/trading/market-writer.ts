@@ -7,9 +7,9 @@ import { newId } from "../../lib/id.ts";
 import { refuse } from "../../lib/refuse.ts";
 import { lockAccounts } from "./account.store.ts";
 import { loadBook } from "./book-loader.ts";
-import { type Accounts, assertSolvent, feeAccountOf } from "./domain/accounts.ts";
+import { assertSolvent, feeAccountOf } from "./domain/accounts.ts";
 import type { Book } from "./domain/book.ts";
-import type { Execution } from "./domain/execute.ts";
+import { beginExecution } from "./domain/execution.ts";
 import type { Market } from "./domain/market.ts";
 import { positionsAfter } from "./domain/positions.ts";
 import { ownersInReach } from "./domain/reach.ts";
@@ -123,7 +123,9 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 			]);
 			if (!now) throw STALE_BOOK;
 			state.clean = false;
-			const execution = executionOf(market, state, accounts, { nowMs: now.getTime(), bandBps });
+			const { book, tradeSeq, arrivalSeq, lastTicks } = state;
+			const counters = { tradeSeq, arrivalSeq, lastTicks };
+			const execution = beginExecution({ market, book, accounts, newId, nowMs: now.getTime(), bandBps, ...counters });
 			const { executed, events } = executeAll(execution, commands, ordered, known, now);
 			assertSolvent(accounts);
 			saveExecution(tx, execution, now);
@@ -150,27 +152,5 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 		drop: () => void (owned = null),
 		isOwner: () => owned !== null,
 		drained: () => batches.drained(),
-	};
-}
-
-function executionOf(
-	market: Market,
-	state: Owned,
-	accounts: Accounts,
-	conditions: Pick<Execution, "nowMs" | "bandBps">,
-): Execution {
-	const { book, tradeSeq, arrivalSeq, lastTicks } = state;
-	return {
-		market,
-		book,
-		accounts,
-		newId,
-		...conditions,
-		lastTicks,
-		tradeSeq,
-		arrivalSeq,
-		trades: [],
-		reports: [],
-		changed: new Map(),
 	};
 }

@@ -2,7 +2,7 @@ import type { ExecutionReport, Fill, Standing, TradeExecuted } from "../../contr
 import type { Origin } from "../../lib/caller.ts";
 import type { Staged } from "../../lib/event-bus/outbox.ts";
 import { fromUnits } from "../../lib/kernel/decimal.ts";
-import type { ExecutedTrade, Report } from "./domain/execute.ts";
+import type { ExecutedTrade, Report } from "./domain/execution.ts";
 import { ASSET_SCALE, fromLots, fromTicks, type Market } from "./domain/market.ts";
 import { type ExecutionOrder, isWorking } from "./domain/order.ts";
 

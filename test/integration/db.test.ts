@@ -52,6 +52,16 @@ test("a transaction whose statement failed does not pass for committed, whoever 
 	await expect(renamed).rejects.toThrow("taken");
 });
 
+test("a statement that failed when first used, and one behind it, can be used again", async () => {
+	const { db } = database;
+	const first = "INSERT INTO t (id, n) VALUES ($1, 7)";
+	const second = "SELECT n + $1::integer AS n FROM t WHERE id = 1";
+	const both = (tx: Tx, id: number) => Promise.all([tx.query(first, [id]), tx.query(second, [1])]);
+	await expect(db.transaction((tx) => both(tx, 1))).rejects.toMatchObject({ code: "23505" });
+	await db.transaction((tx) => both(tx, 30));
+	expect(await ids()).toContain(30);
+});
+
 test("a table that gets a column meanwhile is read on, in transactions and outside", async () => {
 	const { db } = database;
 	await db.query("CREATE TABLE growing (id integer)");

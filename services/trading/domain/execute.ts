@@ -1,46 +1,14 @@
-import { addOrder, addStop, type Book, cutResting, fillResting, findOrder, takePlace } from "./book.ts";
+import { addOrder, addStop, cutResting, fillResting, findOrder, takePlace } from "./book.ts";
+import type { ExecutedTrade, Execution } from "./execution.ts";
 import { feeOn, notionalOf } from "./market.ts";
-import { type Conditions, fillsWhole, findMatches, isFilled, type Match, type Matches } from "./matching.ts";
+import { fillsWhole, findMatches, isFilled, type Match, type Matches } from "./matching.ts";
 import { type ExecutionOrder, isStop, isWorking, mayRest, remainingLots } from "./order.ts";
 import { delist } from "./order-index.ts";
 import { end, endTwin, giveUpTwin, joinTwin, shrinkTwin, twinOf } from "./pairs.ts";
 import { rejectionOf, rejectionOfStop } from "./reject.ts";
 import { reject, report } from "./reports.ts";
-import { openHold, rehold, type Settlement, settle } from "./settlement.ts";
+import { openHold, rehold, settle } from "./settlement.ts";
 import { isReached, startTrailing, takeTriggered } from "./stops.ts";
-
-/** A trade of this batch, with the two orders as they are to be told of it. */
-export interface ExecutedTrade {
-	readonly tradeId: string;
-	readonly tradeSeq: number;
-	readonly maker: ExecutionOrder;
-	readonly taker: ExecutionOrder;
-	readonly ticks: number;
-	readonly lots: number;
-	readonly makerFee: bigint;
-	readonly takerFee: bigint;
-	readonly makerReportSeq: number;
-	readonly takerReportSeq: number;
-}
-
-/** An order as it stood after one command: a copy, since later commands may change the order again. */
-export interface Report {
-	readonly order: Readonly<ExecutionOrder>;
-	readonly trades: readonly ExecutedTrade[];
-}
-
-/** All that one transaction works on: the owner's book, the accounts it has locked, and what comes of it. */
-export interface Execution extends Settlement, Conditions {
-	readonly book: Book;
-	readonly newId: () => string;
-	/** The last numbers given so far, and the last price. */
-	tradeSeq: number;
-	arrivalSeq: number;
-	lastTicks: number | null;
-	readonly trades: ExecutedTrade[];
-	readonly reports: Report[];
-	readonly changed: Map<string, ExecutionOrder>;
-}
 
 /** An order that sweeps through more makers is told of in several reports, since an event has a limit of its own. */
 const MAX_FILLS_PER_REPORT = 500;

@@ -1,31 +1,17 @@
+import type {
+	OrderStatus,
+	OrderType,
+	RejectCode,
+	SelfTradePrevention,
+	Side,
+	TimeInForce,
+} from "../../../contracts/orders.ts";
 import type { Level } from "./levels.ts";
 
-export type Side = "buy" | "sell";
-export type OrderType = "market" | "limit" | "stop" | "stop_limit" | "trailing_stop";
-export type TimeInForce = "gtc" | "ioc" | "fok" | "day" | "gtd";
-/** What happens where an order would trade with one of its own user: the mode of the incoming one holds. */
-export type SelfTradePrevention = "expire_taker" | "expire_maker" | "expire_both" | "decrement" | "none";
-export type ExecutionStatus =
-	| "held"
-	| "open"
-	| "partially_filled"
-	| "filled"
-	| "canceled"
-	| "expired"
-	| "rejected"
-	| "replaced";
-export type RejectReason =
-	| "BELOW_MIN_NOTIONAL"
-	| "BOOK_FULL"
-	| "INSUFFICIENT_FUNDS"
-	| "MARKET_NOT_OPEN"
-	| "NO_LAST_PRICE"
-	| "NO_LIQUIDITY"
-	| "POST_ONLY_WOULD_TAKE"
-	| "PRICE_OUT_OF_BAND"
-	| "REDUCE_ONLY"
-	| "SELF_TRADE_PREVENTED"
-	| "TOO_LATE_TO_REPLACE";
+export type { OrderType, SelfTradePrevention, Side, TimeInForce } from "../../../contracts/orders.ts";
+export type ExecutionStatus = Exclude<OrderStatus, "pending">;
+/** The other codes are risk's. */
+export type RejectReason = Exclude<RejectCode, "MAX_OPEN_ORDERS" | "MAX_ORDER_NOTIONAL" | "TRADING_HALTED">;
 
 /** What its user asked for: it stays as it is. */
 export interface OrderTerms {

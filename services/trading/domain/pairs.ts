@@ -1,5 +1,5 @@
 import { addStop, type Book, findOrder, removeOrder } from "./book.ts";
-import type { Execution } from "./execute.ts";
+import type { Execution } from "./execution.ts";
 import { type ExecutionOrder, remainingLots } from "./order.ts";
 import { report } from "./reports.ts";
 import { excessHold, openHold, rehold } from "./settlement.ts";

@@ -1,4 +1,4 @@
-import type { ExecutedTrade } from "./execute.ts";
+import type { ExecutedTrade } from "./execution.ts";
 import { type Market, notionalOf } from "./market.ts";
 import type { Side } from "./order.ts";
 

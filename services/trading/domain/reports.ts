@@ -1,4 +1,4 @@
-import type { ExecutedTrade, Execution } from "./execute.ts";
+import type { ExecutedTrade, Execution } from "./execution.ts";
 import type { ExecutionOrder, ExecutionStatus, RejectReason } from "./order.ts";
 import { rehold } from "./settlement.ts";
 

@@ -1,5 +1,5 @@
 import { type Accounts, feeAccountOf, hold, post } from "./accounts.ts";
-import type { ExecutedTrade } from "./execute.ts";
+import type { ExecutedTrade } from "./execution.ts";
 import { costOfTaking, type Market, notionalOf, worstCost } from "./market.ts";
 import type { Matches } from "./matching.ts";
 import { type ExecutionOrder, remainingLots } from "./order.ts";

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { findOrder } from "../../../services/trading/domain/book.ts";
-import { close, type Execution, submit, submitPair } from "../../../services/trading/domain/execute.ts";
+import { close, submit, submitPair } from "../../../services/trading/domain/execute.ts";
+import type { Execution } from "../../../services/trading/domain/execution.ts";
 import {
 	type ExecutionOrder,
 	newOrder,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { assertSolvent } from "../../../services/trading/domain/accounts.ts";
-import type { Execution } from "../../../services/trading/domain/execute.ts";
+import type { Execution } from "../../../services/trading/domain/execution.ts";
 import { type ExecutionOrder, isWorking, remainingLots } from "../../../services/trading/domain/order.ts";
 import { twinOf } from "../../../services/trading/domain/pairs.ts";
 import { ownersInReach } from "../../../services/trading/domain/reach.ts";

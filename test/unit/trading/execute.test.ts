@@ -1,5 +1,6 @@
 import { type Accounts, accountOf, post } from "../../../services/trading/domain/accounts.ts";
-import { close, closeUnknown, type Execution, submit } from "../../../services/trading/domain/execute.ts";
+import { close, closeUnknown, submit } from "../../../services/trading/domain/execute.ts";
+import type { Execution } from "../../../services/trading/domain/execution.ts";
 import { BTC_USD, executionWith, marketOrderOf, orderOf } from "./support.ts";
 
 const PLENTY = 10n ** 20n;

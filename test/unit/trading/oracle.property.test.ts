@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Book } from "../../../services/trading/domain/book.ts";
-import type { ExecutedTrade, Execution } from "../../../services/trading/domain/execute.ts";
+import type { ExecutedTrade, Execution } from "../../../services/trading/domain/execution.ts";
 import type { Side } from "../../../services/trading/domain/order.ts";
 import { type Asked, command, run, stepsOf, USERS } from "./commands.ts";
 import { type NaiveTerms, naiveBook } from "./naive-book.ts";

@@ -1,6 +1,7 @@
 import { accountOf } from "../../../services/trading/domain/accounts.ts";
 import { bestLevels } from "../../../services/trading/domain/book.ts";
-import { close, type Execution, submit } from "../../../services/trading/domain/execute.ts";
+import { close, submit } from "../../../services/trading/domain/execute.ts";
+import type { Execution } from "../../../services/trading/domain/execution.ts";
 import type { ExecutionOrder } from "../../../services/trading/domain/order.ts";
 import { BTC_USD, executionWith, marketOrderOf, notionalOrderOf, orderOf } from "./support.ts";
 

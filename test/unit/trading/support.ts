@@ -1,6 +1,6 @@
 import { type Account, accountKey, emptyAccount, feeAccountOf } from "../../../services/trading/domain/accounts.ts";
 import { emptyBook } from "../../../services/trading/domain/book.ts";
-import type { Execution } from "../../../services/trading/domain/execute.ts";
+import { beginExecution, type Execution } from "../../../services/trading/domain/execution.ts";
 import { type Market, marketOf } from "../../../services/trading/domain/market.ts";
 import { type ExecutionOrder, newOrder } from "../../../services/trading/domain/order.ts";
 
@@ -59,7 +59,7 @@ export function executionWith(users: readonly string[], balance: bigint, market:
 				balance: users.includes(owner) ? balance : 0n,
 			});
 	let ids = 0;
-	return {
+	return beginExecution({
 		market,
 		book: emptyBook(),
 		accounts: { byKey, postings: [] },
@@ -69,8 +69,5 @@ export function executionWith(users: readonly string[], balance: bigint, market:
 		lastTicks: null,
 		tradeSeq: 0,
 		arrivalSeq: 0,
-		trades: [],
-		reports: [],
-		changed: new Map(),
-	};
+	});
 }

@@ -16,8 +16,8 @@ export interface Outcome {
 	readonly rows: readonly object[];
 }
 
-/** A connection of the driver, as far as groups need it. */
-export interface GroupConnection {
+/** A connection of the driver, as far as statements need it. */
+export interface Connection {
 	query(statement: Statement | DriverQuery): unknown;
 	/** How values of the server become ours. */
 	readonly _types: unknown;
@@ -58,6 +58,50 @@ const { Result, utils } = pg as unknown as {
 	readonly utils: { readonly prepareValue: unknown };
 };
 
+interface Waiting {
+	readonly statement: Statement;
+	resolve(outcome: Outcome): void;
+	reject(error: unknown): void;
+}
+
+/** Several commands in one text, as migrations have them, are no statement that could be prepared. */
+const SEVERAL = /;\s*\S/;
+
+/** Sends statements in the order of the calls; those of one turn of the event loop share a message. */
+export function senderOn(connection: Connection): (statement: Statement) => Promise<Outcome> {
+	let waiting: Waiting[] = [];
+
+	function sendWaiting(): void {
+		const taken = waiting;
+		waiting = [];
+		for (let start = 0, end = 0; start < taken.length; start = end) {
+			const alone = SEVERAL.test((taken[end++] as Waiting).statement.text);
+			while (!alone && end < taken.length && !SEVERAL.test((taken[end] as Waiting).statement.text)) end++;
+			const run = taken.slice(start, end);
+			const sent = alone ? sendText(connection, run[0] as Waiting) : sendGroup(connection, run.map(statementIn));
+			sent.then(
+				(outcomes) => run.forEach(({ resolve }, i) => resolve(outcomes[i] as Outcome)),
+				(error) => run.forEach(({ reject }) => reject(error)),
+			);
+		}
+	}
+
+	return (statement) =>
+		new Promise((resolve, reject) => {
+			if (waiting.length === 0) process.nextTick(sendWaiting);
+			waiting.push({ statement, resolve, reject });
+		});
+}
+
+function statementIn({ statement }: Waiting): Statement {
+	return statement;
+}
+
+async function sendText(connection: Connection, { statement }: Waiting): Promise<readonly Outcome[]> {
+	const outcome = (await connection.query(statement)) as Outcome | readonly Outcome[];
+	return [outcome].flat().slice(-1);
+}
+
 /** Names of which a failed group does not tell whether the server knows them: they are made anew. */
 const doubtful = new WeakMap<Wire, Set<string>>();
 
@@ -66,7 +110,7 @@ const doubtful = new WeakMap<Wire, Set<string>>();
  * The driver by itself lets the server answer each statement in a packet of its own, and waking up for a packet costs
  * both sides more than most statements.
  */
-export function sendGroup(connection: GroupConnection, statements: readonly Statement[]): Promise<readonly Outcome[]> {
+function sendGroup(connection: Connection, statements: readonly Statement[]): Promise<readonly Outcome[]> {
 	return new Promise((resolve, reject) => {
 		const outcomes: MutableResult[] = [];
 		let wire: Wire;
