@@ -10,8 +10,8 @@ type Person = ReturnType<typeof person>;
 
 const MANY = 1_500;
 const AT_A_TIME = 100;
-/** On a machine that does other things, too; by itself it takes a third. */
-const MANY_END_WITHIN_MS = 10_000;
+/** By itself it takes three seconds; how fast it is, a benchmark says. */
+const PATIENCE_MS = 25_000;
 
 let node: TestNode;
 let ann: Person;
@@ -55,15 +55,19 @@ async function statuses(orders: readonly Order[]): Promise<Record<string, number
 const owner = (symbol: string, set: string) =>
 	node.dbs.trading.query(`UPDATE markets SET ${set} WHERE symbol = $1`, [symbol]);
 
-test("many orders whose time is over in one moment end soon, and give back what they held", async () => {
-	const orders: Order[] = [];
-	for (let i = 0; i < MANY; i += AT_A_TIME)
-		orders.push(...(await Promise.all(Array.from({ length: AT_A_TIME }, () => place()))));
-	await endTime(orders);
-	await until(async () => (await statuses(orders))["expired"] === MANY, MANY_END_WITHIN_MS);
-	const balances = await call(node.broker, "trading.balances", undefined, ann);
-	expect(balances.find(({ asset }) => asset === "USD")?.held).toBe("0");
-});
+test(
+	"many orders whose time is over in one moment all end, and give back what they held",
+	async () => {
+		const orders: Order[] = [];
+		for (let i = 0; i < MANY; i += AT_A_TIME)
+			orders.push(...(await Promise.all(Array.from({ length: AT_A_TIME }, () => place()))));
+		await endTime(orders);
+		await until(async () => (await statuses(orders))["expired"] === MANY, PATIENCE_MS);
+		const balances = await call(node.broker, "trading.balances", undefined, ann);
+		expect(balances.find(({ asset }) => asset === "USD")?.held).toBe("0");
+	},
+	2 * PATIENCE_MS,
+);
 
 test("orders of a market whose writer is away hold up nobody, and end when it is back", async () => {
 	const away = [await place("ETH-USD"), await place("ETH-USD")];
