@@ -6,7 +6,7 @@ import { type Outbox, outbox } from "../../mixins/outbox.mixin.ts";
 import { type Settings, settings } from "../../mixins/settings.mixin.ts";
 import { selectBalances } from "./account.store.ts";
 import { readReport } from "./fill.store.ts";
-import { readDepth } from "./market.store.ts";
+import { readDepth, readLeases } from "./market.store.ts";
 import { type Markets, openMarkets } from "./markets.ts";
 import { selectPositions } from "./position.store.ts";
 import { executionOrderOf } from "./submission.ts";
@@ -155,6 +155,12 @@ const trading: TypedService<"trading", {}, Database & Outbox & Settings & { mark
 			async handler(ctx) {
 				const { market } = await this.markets.get(ctx.params.symbol);
 				return readDepth(this.db, market, ctx.params.depth);
+			},
+		},
+		leases: {
+			auth: "internal",
+			handler() {
+				return readLeases(this.db);
 			},
 		},
 	},
