@@ -1,17 +1,14 @@
 import { parseArgs } from "node:util";
 import { wholeNumber } from "../cli/options.ts";
 import type { Report } from "../cli/programs.ts";
-import { type Progress, progressOn } from "../cli/progress.ts";
-import { openDb } from "../lib/db.ts";
-import { databaseName, databaseVariable, STATEFUL_SERVICES } from "../lib/topology.ts";
-import { onServer, serverUrl } from "../test/support/databases.ts";
-import { openSandbox, type Sandbox } from "../test/support/sandbox.ts";
+import { progressOn } from "../cli/progress.ts";
+import type { Sandbox } from "../test/support/sandbox.ts";
 import { describeMachine } from "./machine.ts";
 import { type Child, startChild } from "./orders/children.ts";
-import { sendLoad } from "./orders/load.ts";
-import { type Figures, figuresOf, type Measured, reportOf, type Taken } from "./orders/report.ts";
-import { prepareTpcb, type Tpcb } from "./orders/tpcb.ts";
-import { emptyTraffic, orderTraffic, type ProductTold } from "./orders/traffic.ts";
+import { measure, orderLoad } from "./orders/measure.ts";
+import { reportOf } from "./orders/report.ts";
+import { createDatabases, createTpcb, openDurableSandbox } from "./orders/servers.ts";
+import type { ProductTold } from "./orders/traffic.ts";
 
 export const summary =
 	"POST /api/orders over HTTP beside an empty moleculer-web action and TPC-B on the same PostgreSQL";
@@ -21,10 +18,6 @@ const CONNECTIONS = [64, 256] as const;
 const MAX_SECONDS = 600;
 const MAX_ROUNDS = 20;
 const TRADERS = 32;
-/** Pools of the services, and 256 clients of TPC-B. */
-const MAX_DATABASE_CONNECTIONS = 450;
-/** Until the code that runs most is compiled. */
-const WARM_UP_S = 8;
 
 /**
  * `--seconds N --rounds N`: drives orders, an empty action and TPC-B in turn, each for so many seconds, then orders at
@@ -38,14 +31,13 @@ export async function run(args: readonly string[]): Promise<Report> {
 	const seconds = wholeNumber("--seconds", values.seconds, 1, MAX_SECONDS);
 	const rounds = wholeNumber("--rounds", values.rounds, 1, MAX_ROUNDS);
 	const progress = progressOn(process.stderr);
-	const open = () => openSandbox({ maxConnections: MAX_DATABASE_CONNECTIONS, durable: true });
-	const sandbox = await progress("PostgreSQL", open);
+	const sandbox = await progress("PostgreSQL", openDurableSandbox);
 	try {
 		const product = await progress("Product", () => startProduct(sandbox));
 		const empty = await startChild<{ readonly url: string }>(sandbox, "empty-gateway.ts");
 		const tpcb = await progress("TPC-B's tables", createTpcb);
-		const measured = await measure({ product, emptyUrl: empty.told.url, tpcb, seconds, rounds, progress });
-		const report = reportOf(measured, await describeMachine());
+		const setting = { product, emptyUrl: empty.told.url, tpcb, connections: CONNECTIONS, seconds, rounds, progress };
+		const report = reportOf(await measure(await orderLoad(product), setting), await describeMachine());
 		await Promise.all([product.stop(), empty.stop()]);
 		return report;
 	} finally {
@@ -55,69 +47,6 @@ export async function run(args: readonly string[]): Promise<Report> {
 
 /** The embedded mode on databases of the sandbox's server, which TPC-B uses too. */
 async function startProduct(sandbox: Sandbox): Promise<Child<ProductTold>> {
-	const names = STATEFUL_SERVICES.map(databaseName);
-	await onServer(async (server) => {
-		for (const name of names) await server.query(`CREATE DATABASE ${name}`);
-	});
-	const urls = STATEFUL_SERVICES.map((service) => [databaseVariable(service), serverUrl(databaseName(service))]);
-	const env = { ...Object.fromEntries(urls), PORT: "0", DATA_DIR: sandbox.folder, LOG_LEVEL: "warn" };
+	const env = { ...(await createDatabases()), PORT: "0", DATA_DIR: sandbox.folder, LOG_LEVEL: "warn" };
 	return startChild<ProductTold>(sandbox, "product.ts", [String(TRADERS)], env);
-}
-
-async function createTpcb(): Promise<Tpcb> {
-	await onServer((server) => server.query("CREATE DATABASE tpcb"));
-	return prepareTpcb(serverUrl("tpcb"));
-}
-
-interface Setting {
-	readonly product: Child<ProductTold>;
-	readonly emptyUrl: string;
-	readonly tpcb: Tpcb;
-	readonly seconds: number;
-	readonly rounds: number;
-	readonly progress: Progress;
-}
-
-async function measure({ product, emptyUrl, tpcb, seconds, rounds, progress }: Setting): Promise<Measured> {
-	const orders = await orderTraffic(product.told);
-	const nothing = emptyTraffic(emptyUrl);
-	let sent = 0;
-	const loadOrders = async (connections: number, forS: number, perS?: number) => {
-		const cpuBefore = await product.cpuS();
-		const figures = await sendLoad(orders, { connections, seconds: forS, ...(perS && { perS }) }, sent);
-		sent += figures.answered;
-		return { ...figures, cpu_ms_per_order: (1_000 * ((await product.cpuS()) - cpuBefore)) / figures.answered };
-	};
-	await progress("Warming up", async () => {
-		await loadOrders(CONNECTIONS[0], WARM_UP_S);
-		await sendLoad(nothing, { connections: CONNECTIONS[0], seconds: 1 });
-	});
-	const peaks: Figures[] = [];
-	for (const connections of CONNECTIONS) {
-		const taken: Taken[] = [];
-		for (let round = 1; round <= rounds; round++) {
-			const step = (what: string) => `${connections}, ${round}: ${what}`;
-			taken.push({
-				tpcb_per_s: await progress(step("TPC-B"), () => tpcb.measure(connections, seconds)),
-				orders: await progress(step("orders"), () => loadOrders(connections, seconds)),
-				empty: await progress(step("empty action"), () => sendLoad(nothing, { connections, seconds })),
-			});
-		}
-		peaks.push(figuresOf(connections, taken));
-	}
-	const half = (peaks[0] as Figures).orders_per_s / 2;
-	const calm = await progress("Orders at half the peak", () => loadOrders(CONNECTIONS[0], seconds, half));
-	return { peaks, calm, sent, kept: await countOrders(), way: tpcb.way };
-}
-
-async function countOrders(): Promise<number> {
-	const db = openDb(serverUrl(databaseName("orders")), { applicationName: "bench", poolSize: 1 });
-	try {
-		const [row] = await db.query<{ kept: number }>(
-			"SELECT count(*)::integer AS kept FROM orders WHERE status <> 'pending'",
-		);
-		return row?.kept ?? 0;
-	} finally {
-		await db.close();
-	}
 }
