@@ -1,6 +1,7 @@
 import path from "node:path";
 import { type Db, openDb } from "../lib/db.ts";
 import { env } from "../lib/env.ts";
+import { showPool } from "../lib/metrics/pool.ts";
 import { pendingMigrations } from "../lib/migrate.ts";
 import { mixin } from "../lib/service.ts";
 
@@ -39,6 +40,7 @@ export function database(name: string, options: Options = {}) {
 				byKeys: true,
 				...options,
 			});
+			showPool(this.broker, name, this.db);
 		},
 		async started() {
 			const pending = await pendingMigrations(this.db, path.join(SERVICES_FOLDER, name, "migrations"));

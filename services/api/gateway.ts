@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { Readable } from "node:stream";
-import type { CallingOptions, Service } from "moleculer";
+import { type CallingOptions, Errors, type Service } from "moleculer";
 import type { Alias, IncomingRequest } from "moleculer-web";
 import type { Meta } from "../../contracts/index.ts";
 import { refuse } from "../../lib/refuse.ts";
@@ -13,6 +13,7 @@ import * as limits from "./limits.ts";
 import { problemBody, problemHeaders, problemOf } from "./problem.ts";
 import { requestIdOf } from "./request.ts";
 import type { StreamSlots } from "./stream-slots.ts";
+import type { Traffic } from "./traffic.ts";
 
 /** moleculer-web's service with what ours adds to it. */
 export interface Gateway extends Service {
@@ -22,6 +23,7 @@ export interface Gateway extends Service {
 	identity: Identity;
 	denials: DenialQueue;
 	streams: StreamSlots;
+	traffic: Traffic;
 	origins: ReadonlySet<string>;
 	/** Set while the gateway stops; resolves when it has. */
 	closing: Promise<void> | undefined;
@@ -29,19 +31,26 @@ export interface Gateway extends Service {
 	methodsAt(path: string): string[];
 	sendProblem(request: Request, response: ServerResponse, error: unknown, headers?: Record<string, string>): void;
 }
-type GatewayAlias = Alias & {
+/** A route of the gateway as moleculer-web keeps it. */
+export type GatewayAlias = Alias & {
+	readonly fullPath: string;
 	readonly re: RegExp;
 	match(path: string): Readonly<Record<string, string>> | false;
 	readonly endpoint?: Endpoint;
 };
 
 /** A request as moleculer-web passes it on, with its query as we parse it. */
-export type Request = Omit<IncomingRequest, "query" | "$alias"> & { query: URLSearchParams; $alias?: GatewayAlias };
+export type Request = Omit<IncomingRequest, "query" | "$alias" | "$service"> & {
+	query: URLSearchParams;
+	$alias?: GatewayAlias;
+	readonly $service: Gateway;
+};
 
 const NO_QUERY = new URLSearchParams();
 
 /** Begins every request: its id, its deadline, and what every answer carries. */
-export function beginRequest(options: CallingOptions, request: IncomingMessage, response: ServerResponse): void {
+export function beginRequest(options: CallingOptions, request: Request, response: ServerResponse): void {
+	request.$service.traffic.follow(request, response);
 	const { "x-request-id": givenId, "user-agent": agent = "" } = request.headers;
 	const meta: Meta = {
 		deadline: Date.now() + limits.REQUEST_TIME_MS,
@@ -130,8 +139,10 @@ export const gatewayMethods = {
 		});
 		const id = String(response.getHeader("X-Request-Id"));
 		const path = request.parsedUrl ?? request.url ?? "";
+		this.traffic.refused(request, problem, error instanceof Errors.MoleculerError ? error.type : "");
+		// Its path may hold what a client calls its own.
 		if (problem.code === "INTERNAL_ERROR")
-			this.logger.error(`${request.method} ${path} failed`, { request_id: id }, error);
+			this.logger.error(`${request.method} ${endpoint?.path ?? ""} failed`, { request_id: id }, error);
 		sendJson(
 			request,
 			response,
