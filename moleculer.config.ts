@@ -4,6 +4,7 @@ import { refuse } from "./lib/refuse.ts";
 import { deadline } from "./middlewares/deadline.ts";
 import { guards } from "./middlewares/index.ts";
 import { metrics } from "./middlewares/metrics.ts";
+import { tracing } from "./middlewares/tracing.ts";
 
 /** An order is answered in tens of milliseconds; after this long its outcome is better asked for than waited for. */
 const REQUEST_TIMEOUT_MS = 5_000;
@@ -94,10 +95,11 @@ export function brokerOptions(settings: Env = env()): BrokerOptions {
 		validator: true,
 		// Its histograms have no sum unless they keep every value of a minute: see docs/decisions/0008-observability.md.
 		metrics: false,
+		// Its spans are no trace of W3C's, and its exporter waits without bounds: docs/decisions/0008-observability.md.
 		tracing: false,
 
 		internalMiddlewares: false,
-		middlewares: [...MIDDLEWARES, metrics(settings)],
+		middlewares: [...MIDDLEWARES, metrics(settings), tracing(settings)],
 		errorHandler: hideInternalErrors,
 		// Whoever starts the node stops it: the order of the parts matters, and the process must outlive the broker.
 		skipProcessEventRegistration: true,

@@ -42,6 +42,7 @@ const route = {
 	) {
 		const endpoint = request.$alias?.endpoint;
 		if (!endpoint) return;
+		this.traffic.routed(endpoint, response);
 		if (request.$action.auth !== "public") {
 			const user = await this.identity.identify(request.headers, ctx.meta.client?.ip ?? "");
 			assertInScope(endpoint, user);

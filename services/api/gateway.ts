@@ -51,9 +51,10 @@ const NO_QUERY = new URLSearchParams();
 /** Begins every request: its id, its deadline, and what every answer carries. */
 export function beginRequest(options: CallingOptions, request: Request, response: ServerResponse): void {
 	request.$service.traffic.follow(request, response);
-	const { "x-request-id": givenId, "user-agent": agent = "" } = request.headers;
+	const { "x-request-id": givenId, "user-agent": agent = "", traceparent } = request.headers;
 	const meta: Meta = {
 		deadline: Date.now() + limits.REQUEST_TIME_MS,
+		...(typeof traceparent === "string" && { traceparent }),
 		client: { ip: request.socket.remoteAddress ?? "", user_agent: agent.slice(0, limits.MAX_USER_AGENT_LENGTH) },
 	};
 	options.requestID = requestIdOf(givenId);
@@ -106,6 +107,7 @@ export const gatewayMethods = {
 
 	sendResponse(this: Gateway, request: Request, response: ServerResponse, answer: OutgoingAnswer) {
 		const { body } = answer;
+		this.traffic.answering(answer.status);
 		if (!(body instanceof Readable)) return sendJson(request, response, answer);
 		sendStream(request, response, answer, body, (error) =>
 			this.logger.warn(`${request.method} ${request.parsedUrl} was cut off`, error),
@@ -139,6 +141,7 @@ export const gatewayMethods = {
 		});
 		const id = String(response.getHeader("X-Request-Id"));
 		const path = request.parsedUrl ?? request.url ?? "";
+		this.traffic.answering(problem.status);
 		this.traffic.refused(request, problem, error instanceof Errors.MoleculerError ? error.type : "");
 		// Its path may hold what a client calls its own.
 		if (problem.code === "INTERNAL_ERROR")

@@ -1,6 +1,8 @@
 import type { Server, ServerResponse } from "node:http";
 import type { Logger } from "moleculer";
 import type { Metrics } from "../../lib/metrics/registry.ts";
+import { activeSpan, currentTraceparent } from "../../lib/tracing/context.ts";
+import type { Endpoint } from "./endpoint.ts";
 import type { GatewayAlias, Request } from "./gateway.ts";
 import { SLOW_REQUEST_MS } from "./limits.ts";
 import type { Problem } from "./problem.ts";
@@ -9,6 +11,10 @@ import type { Problem } from "./problem.ts";
 export interface Traffic {
 	/** Follows a request until its answer has been sent, or its client has left. */
 	follow(request: Request, response: ServerResponse): void;
+	/** Notes where the current request goes, and tells its client of its trace, if there is one. */
+	routed(endpoint: Endpoint, response: ServerResponse): void;
+	/** Notes with which status the current request is answered. */
+	answering(status: number): void;
 	/** Notes that the request is answered by a problem, and because of which error. */
 	refused(request: Request, problem: Problem, errorType: string): void;
 	/** Follows the connections of a server. */
@@ -46,6 +52,7 @@ export function openTraffic(metrics: Metrics | null, logger: Pick<Logger, "warn"
 		if (!failed && (tookMs < SLOW_REQUEST_MS || request.$alias?.endpoint?.streams)) return;
 		logger.warn(`Request ${failed ? "failed" : "was slow"}`, {
 			request_id: response.getHeader("X-Request-Id"),
+			...traceOf(response),
 			method: request.method,
 			route: endpoint,
 			status: Number(status),
@@ -58,6 +65,17 @@ export function openTraffic(metrics: Metrics | null, logger: Pick<Logger, "warn"
 		follow(request, response) {
 			const startedAtMs = performance.now();
 			response.once("close", () => ended(request, response, performance.now() - startedAtMs));
+		},
+		routed({ method, path }, response) {
+			const traceparent = currentTraceparent();
+			if (traceparent === undefined) return;
+			response.setHeader("traceparent", traceparent);
+			activeSpan()
+				?.updateName(`${method} ${path}`)
+				.setAttributes({ "http.request.method": method, "http.route": path });
+		},
+		answering(status) {
+			activeSpan()?.setAttribute("http.response.status_code", status);
 		},
 		refused(request, problem, errorType) {
 			problems.set(request, problem.code);
@@ -75,6 +93,11 @@ export function openTraffic(metrics: Metrics | null, logger: Pick<Logger, "warn"
 			metrics.onScrape(() => metrics.set("active_connections", { service: "api" }, open));
 		},
 	};
+}
+
+function traceOf(response: ServerResponse): { readonly trace_id?: string | undefined } {
+	const traceparent = response.getHeader("traceparent");
+	return typeof traceparent === "string" ? { trace_id: traceparent.split("-")[1] } : {};
 }
 
 /** The service that a request was for, and the pattern of its route: never its path, of which there is no end. */
