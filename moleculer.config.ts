@@ -1,5 +1,6 @@
 import { type BrokerOptions, Errors } from "moleculer";
 import { type Env, env } from "./lib/env.ts";
+import { jsonLine, type LoggerBindings, shown } from "./lib/log-format.ts";
 import { refuse } from "./lib/refuse.ts";
 import { deadline } from "./middlewares/deadline.ts";
 import { guards } from "./middlewares/index.ts";
@@ -46,9 +47,15 @@ const hideInternalErrors: NonNullable<BrokerOptions["errorHandler"]> = function 
 		throw refuse("SERVICE_UNAVAILABLE", `${action} cannot be reached`);
 	}
 	if (error instanceof Errors.MoleculerError) throw error;
-	this.logger.error(`Unexpected error in ${action}`, error);
+	const { requestID = null } = "ctx" in info ? info.ctx : {};
+	this.logger.error(`Unexpected error in ${action}`, { request_id: requestID }, error);
 	throw refuse("INTERNAL_ERROR");
 };
+
+/** As Moleculer asks for it: what is given to `console`. */
+function formatJson(level: string, args: unknown[], bindings: LoggerBindings): string[] {
+	return [jsonLine(level, args, bindings)];
+}
 
 /** The broker of a node, as the environment wants it. */
 export function brokerOptions(settings: Env = env()): BrokerOptions {
@@ -60,7 +67,8 @@ export function brokerOptions(settings: Env = env()): BrokerOptions {
 			type: "Console",
 			options: {
 				level: settings.logLevel,
-				formatter: settings.logFormat === "json" ? "jsonext" : "short",
+				formatter: settings.logFormat === "json" ? formatJson : "short",
+				objectPrinter: shown,
 				colors: settings.logFormat === "text" && process.stdout.isTTY,
 			},
 		},

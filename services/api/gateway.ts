@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { type CallingOptions, Errors, type Service } from "moleculer";
 import type { Alias, IncomingRequest } from "moleculer-web";
 import type { Meta } from "../../contracts/index.ts";
-import { refuse } from "../../lib/refuse.ts";
+import { isRefusal, refuse } from "../../lib/refuse.ts";
 import type { DenialQueue } from "./denial-queue.ts";
 import { denialOf } from "./denials.ts";
 import { type Endpoint, pathParameters } from "./endpoint.ts";
@@ -110,7 +110,7 @@ export const gatewayMethods = {
 		this.traffic.answering(answer.status);
 		if (!(body instanceof Readable)) return sendJson(request, response, answer);
 		sendStream(request, response, answer, body, (error) =>
-			this.logger.warn(`${request.method} ${request.parsedUrl} was cut off`, error),
+			this.logger.warn("An answer was cut off", { request_id: response.getHeader("X-Request-Id") }, error),
 		);
 	},
 
@@ -143,8 +143,8 @@ export const gatewayMethods = {
 		const path = request.parsedUrl ?? request.url ?? "";
 		this.traffic.answering(problem.status);
 		this.traffic.refused(request, problem, error instanceof Errors.MoleculerError ? error.type : "");
-		// Its path may hold what a client calls its own.
-		if (problem.code === "INTERNAL_ERROR")
+		// What another has answered with, it has told of itself. A path may hold what a client calls its own.
+		if (problem.code === "INTERNAL_ERROR" && !isRefusal(error, "INTERNAL_ERROR"))
 			this.logger.error(`${request.method} ${endpoint?.path ?? ""} failed`, { request_id: id }, error);
 		sendJson(
 			request,

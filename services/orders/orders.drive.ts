@@ -35,7 +35,7 @@ export async function drive(
 	if (underWay) return underWay;
 	const driven = takeSteps(orders, caller, order, openOrders, actor)
 		.catch((error) => {
-			orders.logger.warn(`order ${order.order_id} stays pending`, error);
+			orders.logger.warn(`order ${order.order_id} stays pending`, { request_id: order.correlation_id }, error);
 			return readOrThrow(orders, order.order_id);
 		})
 		.finally(() => orders.driving.delete(order.order_id));

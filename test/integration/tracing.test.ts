@@ -34,7 +34,7 @@ const found = (traceId: string, service: string, name: string): CollectedSpan | 
 
 const order = { symbol: "BTC-USD", side: "buy", quantity: "0.1", price: "61234.5" };
 
-test("an order is one trace over gateway, orders, risk, trading, their transactions and those who hear of it", async () => {
+test("an order is one trace over gateway, services, their transactions and those who hear of it", async () => {
 	const headers = { traceparent: `00-${TRACE_ID}-${CLIENT_SPAN}-01`, "X-Request-Id": "my-own-id" };
 	const admin = {
 		user_id: "00000000-0000-4000-8000-000000000000",

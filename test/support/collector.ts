@@ -41,11 +41,14 @@ interface Request {
 export async function startCollector(): Promise<Collector> {
 	const spans: CollectedSpan[] = [];
 	let hangs = false;
-	const server = createServer(async (request, response) => {
-		const text = (await request.toArray()).join("");
-		if (hangs) return;
-		if (request.url === "/v1/traces") spans.push(...spansIn(JSON.parse(text) as Request));
-		response.setHeader("Content-Type", "application/json").end("{}");
+	const server = createServer((request, response) => {
+		let text = "";
+		request.on("data", (chunk: Buffer) => (text += chunk.toString()));
+		request.on("end", () => {
+			if (hangs) return;
+			if (request.url === "/v1/traces") spans.push(...spansIn(JSON.parse(text) as Request));
+			response.setHeader("Content-Type", "application/json").end("{}");
+		});
 	});
 	server.listen(0, "127.0.0.1");
 	await once(server, "listening");
