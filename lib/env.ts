@@ -104,10 +104,15 @@ export function isSettingError(error: unknown): error is Error {
 	return error instanceof Error && error.name === "SettingError";
 }
 
-function wrong(name: string, value: string, allowed: string): Error {
-	const error = new Error(`${name}=${JSON.stringify(value)} is wrong: it must be ${allowed}`);
+/** An error about a wrong setting: a line that says all. */
+export function settingError(message: string): Error {
+	const error = new Error(message);
 	error.name = "SettingError";
 	return error;
+}
+
+function wrong(name: string, value: string, allowed: string): Error {
+	return settingError(`${name}=${JSON.stringify(value)} is wrong: it must be ${allowed}`);
 }
 
 function integer(name: string, value: string, min: number, max: number): number {

@@ -48,7 +48,8 @@ function traced(next: Handler, { name = "", service: owner }: ActionSchema): Han
 		const node = tracingOf(ctx.broker);
 		const { traceparent: parent } = ctx.meta;
 		// What begins by itself, such as a question after what has changed, would be a trace every second.
-		if (!node || (parent === undefined && !foreign)) return next.call(this, ctx);
+		const { untraced = false } = ctx.options as { readonly untraced?: boolean };
+		if (!node || (foreign ? untraced : parent === undefined)) return next.call(this, ctx);
 		const id = ctx.requestID ?? ctx.id;
 		const attributes = { correlation_id: id };
 		return node.run({ service, name, kind: "SERVER", parent, foreign, attributes }, () => {

@@ -4,9 +4,11 @@ import { type CallingOptions, Errors, type Service } from "moleculer";
 import type { Alias, IncomingRequest } from "moleculer-web";
 import type { Meta } from "../../contracts/index.ts";
 import { isRefusal, refuse } from "../../lib/refuse.ts";
+import { tracingOf } from "../../lib/tracing/context.ts";
 import type { DenialQueue } from "./denial-queue.ts";
 import { denialOf } from "./denials.ts";
 import { type Endpoint, pathParameters } from "./endpoint.ts";
+import { HEALTH_PATH } from "./health.ts";
 import { type OutgoingAnswer, sendJson, sendOptions, sendStream, setCorsHeaders, setHeaders } from "./http.ts";
 import type { Identity } from "./identity.ts";
 import * as limits from "./limits.ts";
@@ -49,15 +51,21 @@ export type Request = Omit<IncomingRequest, "query" | "$alias" | "$service"> & {
 const NO_QUERY = new URLSearchParams();
 
 /** Begins every request: its id, its deadline, and what every answer carries. */
-export function beginRequest(options: CallingOptions, request: Request, response: ServerResponse): void {
+export function beginRequest(
+	options: CallingOptions & { untraced?: boolean },
+	request: Request,
+	response: ServerResponse,
+): void {
 	request.$service.traffic.follow(request, response);
 	const { "x-request-id": givenId, "user-agent": agent = "", traceparent } = request.headers;
 	const meta: Meta = {
 		deadline: Date.now() + limits.REQUEST_TIME_MS,
-		...(typeof traceparent === "string" && { traceparent }),
+		...(typeof traceparent === "string" && tracingOf(request.$service.broker) && { traceparent }),
 		client: { ip: request.socket.remoteAddress ?? "", user_agent: agent.slice(0, limits.MAX_USER_AGENT_LENGTH) },
 	};
 	options.requestID = requestIdOf(givenId);
+	// Probes ask every few seconds.
+	options.untraced = request.url?.startsWith(HEALTH_PATH) ?? false;
 	options.meta = meta;
 	setHeaders(response, options.requestID);
 }

@@ -1,5 +1,6 @@
 import { METRICS } from "../../lib/metrics/names.ts";
 import { call } from "../../lib/service.ts";
+import { checkAccounts } from "../../services/trading/invariants.store.ts";
 import { httpClient, join, logIn, type Member, type Send } from "../support/http-client.ts";
 import { type Scrape, showMetrics } from "../support/metrics.ts";
 import { startApi, type TestApi } from "../support/services.ts";
@@ -106,4 +107,14 @@ test("pools, invariants and halts are watched", async () => {
 	expect((await send("POST /api/risk/halt", { ...admin, body })).status).toBe(200);
 	await until(async () => (await metrics.value("trading_halted", { scope: "symbol" })) === 1);
 	expect(await metrics.value("trading_halted", { scope: "global" })).toBe(0);
+});
+
+test("money from nowhere, and money that somebody has not, is seen in the accounts", async () => {
+	const { trading } = api.dbs;
+	expect(await checkAccounts(trading)).toEqual({ I1: true, I2: true });
+	await trading.query("UPDATE accounts SET balance = balance + 1 WHERE owner = 'external' AND asset = 'USD'");
+	expect(await checkAccounts(trading)).toEqual({ I1: false, I2: true });
+	await trading.query("ALTER TABLE accounts DROP CONSTRAINT accounts_solvent");
+	await trading.query("UPDATE accounts SET held = balance + 1 WHERE owner = $1", [ben.user_id]);
+	expect(await checkAccounts(trading)).toEqual({ I1: false, I2: false });
 });

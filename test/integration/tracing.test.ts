@@ -104,6 +104,15 @@ test("who asks not to be recorded is not, and keeps his trace", async () => {
 	expect(traced(unrecorded)).toEqual([]);
 });
 
+test("probes are not traced", async () => {
+	const { headers } = await send("GET /health/ready", { headers: { "X-Request-Id": "probe" } });
+	expect(headers.has("traceparent")).toBe(false);
+	const marker = await send("GET /api/orders", { token: ann.token });
+	const [, later = ""] = marker.headers.get("traceparent")?.split("-") ?? [];
+	await until(() => traced(later).length > 1);
+	expect(collector.spans.filter(({ attributes }) => attributes["correlation_id"] === "probe")).toEqual([]);
+});
+
 test("spans say nothing of persons or secrets", () => {
 	const text = JSON.stringify(collector.spans);
 	expect(text).toContain("auth.login");
