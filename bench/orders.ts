@@ -2,13 +2,12 @@ import { parseArgs } from "node:util";
 import { wholeNumber } from "../cli/options.ts";
 import type { Report } from "../cli/programs.ts";
 import { progressOn } from "../cli/progress.ts";
-import type { Sandbox } from "../test/support/sandbox.ts";
 import { describeMachine } from "./machine.ts";
-import { type Child, startChild } from "./orders/children.ts";
+import { startChild } from "./orders/children.ts";
 import { measure, orderLoad } from "./orders/measure.ts";
 import { reportOf } from "./orders/report.ts";
-import { createDatabases, createTpcb, openDurableSandbox } from "./orders/servers.ts";
-import type { ProductTold } from "./orders/traffic.ts";
+import { createTpcb, openDurableSandbox } from "./orders/servers.ts";
+import { startProduct } from "./orders/start-product.ts";
 
 export const summary =
 	"POST /api/orders over HTTP beside an empty moleculer-web action and TPC-B on the same PostgreSQL";
@@ -17,7 +16,6 @@ export const summary =
 const CONNECTIONS = [64, 256] as const;
 const MAX_SECONDS = 600;
 const MAX_ROUNDS = 20;
-const TRADERS = 32;
 
 /**
  * `--seconds N --rounds N`: drives orders, an empty action and TPC-B in turn, each for so many seconds, then orders at
@@ -43,10 +41,4 @@ export async function run(args: readonly string[]): Promise<Report> {
 	} finally {
 		await sandbox.remove();
 	}
-}
-
-/** The embedded mode on databases of the sandbox's server, which TPC-B uses too. */
-async function startProduct(sandbox: Sandbox): Promise<Child<ProductTold>> {
-	const env = { ...(await createDatabases()), PORT: "0", DATA_DIR: sandbox.folder, LOG_LEVEL: "warn" };
-	return startChild<ProductTold>(sandbox, "product.ts", [String(TRADERS)], env);
 }

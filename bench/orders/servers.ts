@@ -11,13 +11,16 @@ export function openDurableSandbox(): Promise<Sandbox> {
 	return openSandbox({ maxConnections: MAX_DATABASE_CONNECTIONS, durable: true });
 }
 
-/** Makes the databases of all services on the sandbox's server, and gives the variables that name them. */
-export async function createDatabases(): Promise<Readonly<Record<string, string>>> {
-	const names = STATEFUL_SERVICES.map(databaseName);
+/**
+ * Makes the databases of all services on the sandbox's server, with names that begin with `prefix`, and gives the
+ * variables that name them.
+ */
+export async function createDatabases(prefix = ""): Promise<Readonly<Record<string, string>>> {
+	const nameOf = (service: (typeof STATEFUL_SERVICES)[number]) => `${prefix}${databaseName(service)}`;
 	await onServer(async (server) => {
-		for (const name of names) await server.query(`CREATE DATABASE ${name}`);
+		for (const service of STATEFUL_SERVICES) await server.query(`CREATE DATABASE ${nameOf(service)}`);
 	});
-	const urls = STATEFUL_SERVICES.map((service) => [databaseVariable(service), serverUrl(databaseName(service))]);
+	const urls = STATEFUL_SERVICES.map((service) => [databaseVariable(service), serverUrl(nameOf(service))]);
 	return Object.fromEntries(urls);
 }
 

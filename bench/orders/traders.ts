@@ -2,6 +2,9 @@ import type { ServiceBroker } from "moleculer";
 import { call } from "../../lib/service.ts";
 import type { ProductTold } from "./traffic.ts";
 
+/** Enough that none of them is waited for. */
+export const TRADERS = 32;
+
 const ADMIN = { user_id: "00000000-0000-4000-8000-000000000000", username: "bench", session_id: "bench" };
 const MONEY = { USD: "100000000000", BTC: "10000000", ETH: "10000000" };
 

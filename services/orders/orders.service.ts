@@ -1,5 +1,6 @@
 import type { Order } from "../../contracts/orders.ts";
 import { callerOf } from "../../lib/caller.ts";
+import { metricsOf } from "../../lib/metrics/registry.ts";
 import { pageRules } from "../../lib/page.ts";
 import type { TypedService } from "../../lib/service.ts";
 import { consumer } from "../../mixins/consumer.mixin.ts";
@@ -12,6 +13,7 @@ import { capacityOf } from "./capacity.ts";
 import { STATUSES } from "./domain/order-state.ts";
 import { startExitSweeper } from "./exit-sweeper.ts";
 import { instrumentsOf } from "./instruments.ts";
+import { countPlacement } from "./order-metrics.ts";
 import { applyChanges } from "./orders.changes.ts";
 import { cancelAll, cancelOrder, placeOrder, setStatus, validateOrder } from "./orders.commands.ts";
 import { browseOrders, getOrder, getOrderByClientId, listOrders, readOpenExposure } from "./orders.queries.ts";
@@ -82,7 +84,7 @@ const orders: TypedService<"orders", {}, OrdersState> = {
 			auth: "user",
 			params: placement,
 			handler(ctx) {
-				return placeOrder(this, ctx);
+				return countPlacement(this, placeOrder(this, ctx));
 			},
 		},
 		validate: {
@@ -129,7 +131,7 @@ const orders: TypedService<"orders", {}, OrdersState> = {
 			auth: "user",
 			params: { $$strict: true, order_id: "uuid", quantity: decimal, price: decimal },
 			handler(ctx) {
-				return replaceOrder(this, ctx);
+				return countPlacement(this, replaceOrder(this, ctx));
 			},
 		},
 		cancelAll: {
@@ -199,6 +201,7 @@ const orders: TypedService<"orders", {}, OrdersState> = {
 	},
 
 	created() {
+		this.metrics = metricsOf(this.broker);
 		this.writes = openWrites(this);
 		this.capacity = capacityOf(this);
 		this.instruments = instrumentsOf(this.broker);
