@@ -34,7 +34,7 @@ export async function run(args: readonly string[]): Promise<Report> {
 		const product = await progress("Product", () => startProduct(sandbox));
 		const empty = await startChild<{ readonly url: string }>(sandbox, "empty-gateway.ts");
 		const tpcb = await progress("TPC-B's tables", createTpcb);
-		const setting = { product, emptyUrl: empty.told.url, tpcb, connections: CONNECTIONS, seconds, rounds, progress };
+		const setting = { emptyUrl: empty.told.url, tpcb, connections: CONNECTIONS, seconds, rounds, progress };
 		const report = reportOf(await measure(await orderLoad(product), setting), await describeMachine());
 		await Promise.all([product.stop(), empty.stop()]);
 		return report;

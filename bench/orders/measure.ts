@@ -18,7 +18,6 @@ export interface Product {
 
 /** Beside what and for how long; at the first number of connections the peak is that half of which is calm. */
 export interface Setting {
-	readonly product: Product;
 	readonly emptyUrl: string;
 	readonly tpcb: Tpcb;
 	readonly connections: readonly number[];
