@@ -16,7 +16,7 @@ import { instrumentsOf } from "./instruments.ts";
 import { countPlacement } from "./order-metrics.ts";
 import { applyChanges } from "./orders.changes.ts";
 import { cancelAll, cancelOrder, placeOrder, setStatus, validateOrder } from "./orders.commands.ts";
-import { getOrder, getOrderByClientId, listOrders, readOpenExposure } from "./orders.queries.ts";
+import { browseOrders, getOrder, getOrderByClientId, listOrders, readOpenExposure } from "./orders.queries.ts";
 import { replaceOrder } from "./orders.replace.ts";
 import type { OrdersState } from "./orders.state.ts";
 import { openWrites } from "./orders.writes.ts";
@@ -72,6 +72,8 @@ const placement = {
 		},
 	},
 } as const;
+
+const MAX_BROWSED = 500;
 
 const orders: TypedService<"orders", {}, OrdersState> = {
 	name: "orders",
@@ -148,6 +150,20 @@ const orders: TypedService<"orders", {}, OrdersState> = {
 			params: { $$strict: true, order_id: "uuid", status: { type: "enum", values: [...STATUSES] } },
 			handler(ctx) {
 				return setStatus(this, ctx);
+			},
+		},
+		browse: {
+			auth: "internal",
+			params: {
+				$$strict: true,
+				order_id: { type: "uuid", optional: true },
+				user_id: { type: "uuid", optional: true },
+				symbol: { type: "string", max: 25, optional: true },
+				status: { type: "enum", values: [...STATUSES], optional: true },
+				limit: { type: "number", integer: true, min: 1, max: MAX_BROWSED },
+			},
+			handler(ctx) {
+				return browseOrders(this.db, ctx.params);
 			},
 		},
 		openExposure: {

@@ -7,7 +7,7 @@ import { type Settings, settings } from "../../mixins/settings.mixin.ts";
 import { selectBalances } from "./account.store.ts";
 import { readReport } from "./fill.store.ts";
 import { watchInvariants } from "./invariants.ts";
-import { readDepth } from "./market.store.ts";
+import { readDepth, readLeases } from "./market.store.ts";
 import { type Markets, openMarkets } from "./markets.ts";
 import { selectPositions } from "./position.store.ts";
 import { executionOrderOf } from "./submission.ts";
@@ -161,6 +161,12 @@ const trading: TypedService<"trading", {}, Database & Outbox & Settings & Parts>
 			async handler(ctx) {
 				const { market } = await this.markets.get(ctx.params.symbol);
 				return readDepth(this.db, market, ctx.params.depth);
+			},
+		},
+		leases: {
+			auth: "internal",
+			handler() {
+				return readLeases(this.db);
 			},
 		},
 	},
