@@ -57,7 +57,8 @@ async function rewind(jsm: JetStreamManager, { stream, durable, filter }: PullOp
 	await jsm.consumers.add(stream, {
 		durable_name: durable,
 		filter_subject: filter,
-		ack_policy: AckPolicy.Explicit,
+		// One acknowledgement serves a batch: it is for all that came before as well.
+		ack_policy: AckPolicy.All,
 		ack_wait: nanos(ACK_WAIT_MS),
 		max_ack_pending: MAX_UNACKNOWLEDGED,
 		max_deliver: -1,
@@ -106,7 +107,7 @@ async function pump(
 			const wanted = batch.filter((message) => wants(subscription, message.subject.slice(prefix.length)));
 			const events = wanted.flatMap((message) => decode(message, logger));
 			if (events.length > 0) await subscription.handle(events);
-			for (const message of batch) message.ack();
+			batch.at(-1)?.ack();
 			if (batch.length > 0) onProgress();
 			else await new Promise<void>((resolve) => (wake = resolve));
 		}
