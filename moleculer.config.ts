@@ -105,7 +105,7 @@ export function brokerOptions(settings: Env = env()): BrokerOptions {
 /** What the services measure of themselves. Moleculer's own metrics cost a third of the call rate: none is on. */
 function metrics({ metricsPort: port, host }: Env): Exclude<BrokerOptions["metrics"], undefined> {
 	if (port === null) return false;
-	const includes = ["outbox.**", "consumer.**"];
+	const includes = ["moleculer.broker.started", "outbox.**", "consumer.**"];
 	return {
 		enabled: true,
 		collectProcessMetrics: false,
