@@ -4,8 +4,8 @@ import { runCommand, usageError } from "./run.ts";
 /** A node that takes longer to say that it is there is as good as gone. */
 const TIMEOUT_MS = 3_000;
 
-/** Moleculer's gauge: 1 once every service of the node has started, 0 before and when it stops. */
-const STARTED = /^moleculer_broker_started(?:\{.*\})? 1\b/m;
+/** 1 once every service of the node has started, 0 before and when it stops. */
+const STARTED = /^node_started(?:\{.*\})? 1\b/m;
 
 async function ask(port: number, path: string): Promise<Response> {
 	const url = `http://127.0.0.1:${port}${path}`;

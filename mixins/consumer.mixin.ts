@@ -8,7 +8,7 @@ import { discard, findDeadLetter, listDeadLetters, redrive } from "../lib/event-
 import { deliveryCounts } from "../lib/event-bus/deliveries.ts";
 import { forgetTakenOver, unhandledOf } from "../lib/event-bus/inbox.ts";
 import { addOutermost } from "../lib/event-bus/lifecycle.ts";
-import { pollGauges } from "../lib/metrics.ts";
+import { pollGauges } from "../lib/metrics/poll.ts";
 import { internalActions, mixin } from "../lib/service.ts";
 
 interface Vars {
@@ -89,11 +89,11 @@ export function consumer(name: string, { recordedIn, except = [] }: Options = {}
 }
 
 const GAUGES = {
-	waiting: "consumer.waiting_events",
-	delay_ms: "consumer.delay_ms",
-	retrying: "consumer.retrying_events",
-	parked: "consumer.parked_events",
-	dead: "consumer.dead_letters",
+	waiting: "consumer_waiting_events",
+	delay_ms: "consumer_delay_ms",
+	retrying: "consumer_retrying_events",
+	parked: "consumer_parked_events",
+	dead: "consumer_dead_letters",
 } as const;
 
 async function backlogOf(service: Consuming) {

@@ -23,7 +23,7 @@ const LED: NodeShape = { replicas: 2, maxReplicas: 2, cpu: "100m", memory: "384M
 const SINGLE: NodeShape = { replicas: 1, maxReplicas: 1, cpu: "50m", memory: "256Mi" };
 
 /** Every service of the cluster. */
-export const NODES: Readonly<Record<ServiceName | "metrics", NodeShape>> = {
+export const NODES: Readonly<Record<ServiceName, NodeShape>> = {
 	api: { ...SHARED, maxReplicas: 8, cpu: "250m" },
 	health: SINGLE,
 	// Cluster gauges: two would count everything twice.

@@ -10,7 +10,7 @@ import { until } from "../support/until.ts";
 import { startReceiver } from "../support/webhook-receiver.ts";
 import { type Running, runCli, runCliToEnd } from "./processes.ts";
 
-/** Eleven processes start on as few as two processors. */
+/** Thirteen processes start on as few as two processors. */
 const START_MS = 90_000;
 
 /** Heartbeats stop counting after 8 s, and a call that went to the dead node by then takes 5 s to time out. */
