@@ -7,6 +7,7 @@ import { nodeManifests } from "./node.ts";
 import { NODES } from "./nodes.ts";
 import { type Manifest, NAMESPACE } from "./objects.ts";
 import { redisManifests } from "./redis.ts";
+import { verification } from "./verification.ts";
 
 const HEAD = `# The cluster on Kubernetes (1.30 or later). Made by "npm run generate" from deploy/kubernetes/: change it there.
 # It holds no Secrets: pods wait until "npm run secrets" has made them. See docs/operations.md.
@@ -27,6 +28,7 @@ export function manifests(): Manifest[] {
 		...databaseManifests(),
 		...Object.entries(NODES).flatMap(([name, shape]) => nodeManifests(name, shape)),
 		...gatewayManifests(),
+		verification(),
 	];
 }
 

@@ -7,6 +7,7 @@ import { GATEWAY_PORT, METRICS_PORT } from "./node.ts";
 import { NODES } from "./nodes.ts";
 import { MONITORING_NAMESPACE, NAMESPACE, podsIn, podsOf } from "./objects.ts";
 import { REDIS_PORT } from "./redis.ts";
+import { VERIFICATION } from "./verification.ts";
 
 const INGRESS_NAMESPACE = "ingress-nginx";
 
@@ -42,6 +43,9 @@ export function networkManifests(): NetworkPolicy[] {
 		...both("redis", podsIn("node"), podsIn("redis"), REDIS_PORT),
 		...STATEFUL_SERVICES.flatMap((service) =>
 			both(`${service}-db`, podsOf(service), podsOf(`${service}-db`), POSTGRES_PORT),
+		),
+		...STATEFUL_SERVICES.flatMap((service) =>
+			both(`${service}-db-verification`, podsOf(VERIFICATION), podsOf(`${service}-db`), POSTGRES_PORT),
 		),
 		policy("gateway", {
 			podSelector: podsOf("api"),

@@ -19,10 +19,10 @@ import {
 } from "./objects.ts";
 
 /** What an installation replaces by its registry's: see `docs/operations.md`. */
-const IMAGE = "autogrowthtrading:0.1.0";
+export const IMAGE = "autogrowthtrading:0.1.0";
 
 /** The image's user. */
-const USER_ID = 1000;
+export const USER_ID = 1000;
 
 export const GATEWAY_PORT = 8000;
 export const METRICS_PORT = 3030;
@@ -135,15 +135,16 @@ interface Login {
 }
 
 /** Whom the nodes of a service log in as: of the audit, one who may only add to it. */
-function loginOf(service: StatefulService): Login {
+export function loginOf(service: StatefulService): Login {
 	return service === "audit"
 		? { user: "audit_service", password: "AUDIT_SERVICE_PASSWORD" }
 		: { user: service, password: databaseSecret(service) };
 }
 
-function databaseEnv(service: StatefulService, { user, password }: Login): EnvVar[] {
-	const url = `postgres://${user}:$(DATABASE_PASSWORD)@${service}-db:5432/${databaseName(service)}`;
-	return [fromSecret("DATABASE_PASSWORD", password), { name: databaseVariable(service), value: url }];
+/** The variable with the URL of a service's database, after the one with the password in it. */
+export function databaseEnv(service: StatefulService, { user, password }: Login): EnvVar[] {
+	const url = `postgres://${user}:$(${password})@${service}-db:5432/${databaseName(service)}`;
+	return [fromSecret(password, password), { name: databaseVariable(service), value: url }];
 }
 
 function migration(service: StatefulService): Container {

@@ -1,5 +1,6 @@
 import type { Deployment, StatefulSet } from "kubernetes-types/apps/v1.d.ts";
 import type { HorizontalPodAutoscaler } from "kubernetes-types/autoscaling/v2.d.ts";
+import type { CronJob } from "kubernetes-types/batch/v1.d.ts";
 import type {
 	ConfigMap,
 	Container,
@@ -18,6 +19,7 @@ import { type SecretName, secretOf } from "../secrets.ts";
 /** What `k8s.yaml` is made of. */
 export type Manifest =
 	| ConfigMap
+	| CronJob
 	| Deployment
 	| HorizontalPodAutoscaler
 	| Ingress
@@ -37,7 +39,7 @@ const NAME_LABEL = "app.kubernetes.io/name";
 /** Says what a pod is to network policies: nodes share the backplane. */
 const ROLE_LABEL = "autogrowthtrading/role";
 
-export type Role = "node" | "database" | "nats" | "redis";
+export type Role = "node" | "database" | "nats" | "redis" | "operator";
 
 /** The metadata of a thing of the product, with labels that its pods are found by. */
 export function metadata(name: string, role: Role): ObjectMeta & { readonly labels: Record<string, string> } {

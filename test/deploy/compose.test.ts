@@ -71,7 +71,7 @@ const nodeEnvironment = (name: string) => ({ ...IMAGE_ENVIRONMENT, ...environmen
 
 test("every service, its database and its migration are containers, and what they need beside", () => {
 	const stateful = STATEFUL_SERVICES.flatMap((name) => [`${name}-db`, `${name}-migration`]);
-	const others = ["nats", "redis", "prometheus", "grafana"];
+	const others = ["nats", "redis", "prometheus", "grafana", "verify"];
 	expect(Object.keys(services).sort()).toEqual([...SERVICE_NAMES, ...stateful, ...others].sort());
 });
 
@@ -133,13 +133,21 @@ describe.each([...STATEFUL_SERVICES])("the database of %s", (name) => {
 
 	test("is reached by nobody else, and keeps its data", () => {
 		const inside = ALL.filter(([, { networks: joined }]) => joined.includes(server)).map(([who]) => who);
-		expect(inside.sort()).toEqual([name, server, `${name}-migration`].sort());
+		expect(inside.sort()).toEqual([name, server, `${name}-migration`, "verify"].sort());
 		expect(networks[server]).toEqual({ internal: true });
 		expect(container(server).volumes).toEqual([
 			`${server}:/var/lib/postgresql`,
 			"./deploy/postgres/init.sh:/docker-entrypoint-initdb.d/init.sh:ro",
 		]);
 	});
+});
+
+test("the verification looks into every database as the service itself does", () => {
+	const settings = env(nodeEnvironment("verify"));
+	for (const name of STATEFUL_SERVICES) {
+		expect(settings.databaseUrl(name)).toBe(env(nodeEnvironment(name)).databaseUrl(name));
+	}
+	expect(container("verify")).toMatchObject({ profiles: ["operator"], restart: "no" });
 });
 
 test("PostgreSQL is the one that the tests run on", () => {
