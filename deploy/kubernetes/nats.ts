@@ -18,7 +18,7 @@ const NAME = "nats";
 const IMAGE = "nats:2.11-alpine";
 
 /** JetStream stays writable while one is away. */
-const SERVERS = 3;
+export const NATS_SERVERS = 3;
 
 /** The image's configuration, the one that compose uses. */
 const CONFIGURATION = readFileSync(path.join(import.meta.dirname, "../nats/nats.conf"), "utf8");
@@ -33,7 +33,7 @@ export const NATS_ROUTES_PORT = 6222;
 
 /** The URLs of all servers, by commas; `user` is a name and a password. */
 export function natsServers(user: string, port = NATS_PORT): string {
-	const servers = Array.from({ length: SERVERS }, (_, i) => `${NAME}-${i}.${NAME}`);
+	const servers = Array.from({ length: NATS_SERVERS }, (_, i) => `${NAME}-${i}.${NAME}`);
 	return servers.map((server) => `nats://${user}@${server}:${port}`).join(",");
 }
 
@@ -63,7 +63,7 @@ function servers(): Manifest {
 		metadata: metadata(NAME, "nats"),
 		spec: {
 			serviceName: NAME,
-			replicas: SERVERS,
+			replicas: NATS_SERVERS,
 			podManagementPolicy: "Parallel",
 			selector: podsOf(NAME),
 			template: {

@@ -3,7 +3,7 @@ import type { HorizontalPodAutoscaler } from "kubernetes-types/autoscaling/v2.d.
 import type { Container, EnvVar, Probe } from "kubernetes-types/core/v1.d.ts";
 import { databaseName, databaseVariable, isStateful, type StatefulService } from "../../lib/topology.ts";
 import { databaseSecret, type SecretName } from "../secrets.ts";
-import { natsServers } from "./nats.ts";
+import { NATS_SERVERS, natsServers } from "./nats.ts";
 import type { NodeShape } from "./nodes.ts";
 import {
 	disruptionBudget,
@@ -126,6 +126,7 @@ function nodeEnv(name: string): EnvVar[] {
 		{ name: "SERVICES", value: name },
 		fromSecret("NATS_PASSWORD", "NATS_PASSWORD"),
 		{ name: "TRANSPORTER", value: natsServers("agt:$(NATS_PASSWORD)") },
+		{ name: "JETSTREAM_REPLICAS", value: String(NATS_SERVERS) },
 	];
 }
 

@@ -47,6 +47,7 @@ test.each([
 	["NODE_ID", "a b", "letters, digits, _ or -"],
 	["LOG_LEVEL", "loud", "fatal, error, warn, info, debug, trace"],
 	["LOG_FORMAT", "xml", "text, json"],
+	["JETSTREAM_REPLICAS", "6", "whole number from 1 to 5"],
 	["DATABASE_POOL_SIZE", "1", "whole number from 2 to 100"],
 	["CORS_ORIGINS", "https://a.example/", "origins such as https://app.example.com"],
 	["CORS_ORIGINS", "null", "origins such as https://app.example.com"],
