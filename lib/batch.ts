@@ -9,6 +9,11 @@ interface BatchOptions<Item, Result> {
 	run(items: readonly Item[]): Promise<readonly (Result | Error)[]>;
 }
 
+/** A run of so many items shows that many more are on their way: the next one lets them come together. */
+const BUSY_BATCH = 6;
+/** It then waits as long as the run before it took, and no longer than this. */
+const MAX_REST_MS = 20;
+
 interface Waiting<Item, Result> {
 	readonly item: Item;
 	resolve(result: Result): void;
@@ -23,7 +28,8 @@ export interface Batcher<Item, Result> {
 
 /**
  * Group commit: one run at a time, and whatever arrives while it lasts goes together into the next. An idle batcher
- * runs an item at once, so grouping costs no latency; under load one COMMIT serves many.
+ * runs an item at once, so grouping costs no latency; under load one COMMIT serves many, and a busy one rests between
+ * runs so that it serves more.
  */
 export function batcher<Item, Result>(options: BatchOptions<Item, Result>): Batcher<Item, Result> {
 	let waiting: Waiting<Item, Result>[] = [];
@@ -33,9 +39,15 @@ export function batcher<Item, Result>(options: BatchOptions<Item, Result>): Batc
 		while (waiting.length > 0) {
 			const batch = waiting.slice(0, options.maxBatch);
 			waiting = waiting.slice(batch.length);
+			const startedAt = performance.now();
 			await settle(batch);
+			if (batch.length >= BUSY_BATCH) await rest(performance.now() - startedAt);
 		}
 		loop = null;
+	}
+
+	function rest(workedMs: number): Promise<void> {
+		return new Promise((done) => setTimeout(done, Math.min(workedMs, MAX_REST_MS)));
 	}
 
 	async function settle(batch: readonly Waiting<Item, Result>[]): Promise<void> {

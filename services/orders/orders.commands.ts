@@ -53,7 +53,7 @@ export async function placeOrder(orders: Orders, ctx: Context<PlaceOrder, Meta>)
 		feeAsset: instrument.quote_asset,
 		origin,
 	};
-	const kept = await (legs.length === 0 ? orders.writes.keep.add(draft) : keepFamily(orders, draft, legs));
+	const kept = await (legs.length === 0 ? orders.writes.keep(draft) : keepFamily(orders, draft, legs));
 	if (kept.replayed && !(await isRequestOf(orders, kept.order, checked))) throw refuse("CLIENT_ORDER_ID_REUSED");
 	const order = await drive(orders, ctx, kept.order, kept.replayed ? null : kept.openOrders, origin.actor);
 	if (roleOf(order) === "entry" && isTerminal(order.status))

@@ -61,7 +61,7 @@ async function takeSteps(
 	failpoint("orders.after_risk");
 	if (decision.code) {
 		const rejection = { kind: "reject", orderId: order.order_id, code: decision.code, origin } as const;
-		const rejected = await orders.writes.apply.add(rejection);
+		const rejected = await orders.writes.apply(rejection);
 		return rejected ?? readOrThrow(orders, order.order_id);
 	}
 	if (legs.length > 0) {
@@ -121,12 +121,12 @@ export async function settleReport(
 	failpoint("orders.after_trading");
 	const { order_id } = report;
 	const change = { kind: "report", orderId: order_id, report, ...cause } as const;
-	const applied = await orders.writes.apply.add(change).catch(async (error) => {
+	const applied = await orders.writes.apply(change).catch(async (error) => {
 		if (!isTooEarly(error)) throw error;
 		const { report_seq: after_seq } = await readOrThrow(orders, order_id);
 		const request = { order_id, after_seq };
 		const since = await call(caller, "trading.report", request, { timeout: STEP_TIMEOUT_MS });
-		return since && orders.writes.apply.add({ ...change, report: since });
+		return since && orders.writes.apply({ ...change, report: since });
 	});
 	return applied ?? readOrThrow(orders, order_id);
 }

@@ -35,7 +35,7 @@ export async function replaceOrder(orders: Orders, ctx: Context<ReplaceOrder, Me
 	if (compareDecimals(terms.quantity, old.filled_quantity) <= 0)
 		throw refuse("TOO_LATE_TO_REPLACE", `The order has filled ${old.filled_quantity} already`);
 	const origin = originOf(ctx);
-	const kept = await orders.writes.keep.add({
+	const kept = await orders.writes.keep({
 		orderId: newId(),
 		userId: user.user_id,
 		terms,

@@ -202,7 +202,7 @@ const orders: TypedService<"orders", {}, OrdersState> = {
 
 	async stopped() {
 		await this.drain();
-		await Promise.all([this.writes.keep.drained(), this.writes.apply.drained()]);
+		await this.writes.drained();
 	},
 };
 
