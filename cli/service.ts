@@ -13,8 +13,7 @@ await runCommand(async () => {
 		stopping ??= broker.stop().then(() => process.exit());
 		return stopping;
 	};
-	process.on("SIGTERM", stop);
-	process.on("SIGINT", stop);
+	for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop());
 	try {
 		await broker.start();
 	} catch (error) {

@@ -31,7 +31,7 @@ export const COMPOSE_SECRETS: readonly SecretName[] = [
 	"GRAFANA_PASSWORD",
 ];
 
-/** What Kubernetes needs: its NATS servers know each other by a password of their own, and Grafana is not the product's. */
+/** What Kubernetes needs: NATS servers know each other by a password of their own, and Grafana is somebody else's. */
 export const KUBERNETES_SECRETS: readonly SecretName[] = [
 	...DATABASE_SECRETS,
 	"AUDIT_SERVICE_PASSWORD",

@@ -18,9 +18,12 @@ interface Source {
 	readonly code: string;
 }
 
-const SOURCES: readonly Source[] = globSync("{bench,cli,contracts,deploy,lib,middlewares,mixins,services,test}/**/*.ts", {
-	cwd: ROOT,
-})
+const SOURCES: readonly Source[] = globSync(
+	"{bench,cli,contracts,deploy,lib,middlewares,mixins,services,test}/**/*.ts",
+	{
+		cwd: ROOT,
+	},
+)
 	.concat("moleculer.config.ts")
 	.sort()
 	.map((file) => {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import type { StatefulSet } from "kubernetes-types/apps/v1.d.ts";
-import type { ConfigMap } from "kubernetes-types/core/v1.d.ts";
+import type { ConfigMap, Container } from "kubernetes-types/core/v1.d.ts";
 import { STATEFUL_SERVICES, type StatefulService } from "../../lib/topology.ts";
 import { databaseSecret } from "../secrets.ts";
 import {
@@ -53,8 +53,6 @@ export function databaseManifests(): Manifest[] {
 function server(service: StatefulService): StatefulSet {
 	const name = `${service}-db`;
 	const { namespace: _, ...podMetadata } = metadata(name, "database");
-	// By TCP: while it makes the database, the server is only at its socket.
-	const accepts = { exec: { command: ["pg_isready", "-q", "-h", "127.0.0.1", "-U", "postgres"] }, timeoutSeconds: 5 };
 	return {
 		apiVersion: "apps/v1",
 		kind: "StatefulSet",
@@ -69,32 +67,7 @@ function server(service: StatefulService): StatefulSet {
 					...NO_KUBERNETES,
 					securityContext: runAs(USER_ID),
 					terminationGracePeriodSeconds: TERMINATION_GRACE_S,
-					containers: [
-						{
-							name: "postgres",
-							image: IMAGE,
-							args: ["-c", `max_connections=${MAX_CONNECTIONS}`, "-c", "shared_buffers=256MB"],
-							env: [
-								{ name: "SERVICE", value: service },
-								fromSecret("POSTGRES_PASSWORD", databaseSecret(service)),
-								...(service === "audit" ? [fromSecret("AUDIT_SERVICE_PASSWORD", "AUDIT_SERVICE_PASSWORD")] : []),
-							],
-							ports: [{ name: "postgres", containerPort: POSTGRES_PORT }],
-							// After a crash it reads its log before it accepts anybody: that may take long, and is no reason to end it.
-							startupProbe: { ...accepts, periodSeconds: 5, failureThreshold: 360 },
-							livenessProbe: { ...accepts, periodSeconds: 15, failureThreshold: 6 },
-							readinessProbe: { ...accepts, periodSeconds: 5 },
-							resources: resources("250m", "1Gi", "2"),
-							securityContext: HARDENED,
-							volumeMounts: [
-								{ name: "data", mountPath: "/var/lib/postgresql" },
-								{ name: "run", mountPath: "/var/run/postgresql" },
-								{ name: "tmp", mountPath: "/tmp" },
-								{ name: "shared-memory", mountPath: "/dev/shm" },
-								{ name: "init", mountPath: "/docker-entrypoint-initdb.d", readOnly: true },
-							],
-						},
-					],
+					containers: [container(service)],
 					volumes: [
 						{ name: "run", emptyDir: {} },
 						{ name: "tmp", emptyDir: {} },
@@ -115,5 +88,34 @@ function server(service: StatefulService): StatefulSet {
 				},
 			],
 		},
+	};
+}
+
+function container(service: StatefulService): Container {
+	// By TCP: while it makes the database, the server is only at its socket.
+	const accepts = { exec: { command: ["pg_isready", "-q", "-h", "127.0.0.1", "-U", "postgres"] }, timeoutSeconds: 5 };
+	return {
+		name: "postgres",
+		image: IMAGE,
+		args: ["-c", `max_connections=${MAX_CONNECTIONS}`, "-c", "shared_buffers=256MB"],
+		env: [
+			{ name: "SERVICE", value: service },
+			fromSecret("POSTGRES_PASSWORD", databaseSecret(service)),
+			...(service === "audit" ? [fromSecret("AUDIT_SERVICE_PASSWORD", "AUDIT_SERVICE_PASSWORD")] : []),
+		],
+		ports: [{ name: "postgres", containerPort: POSTGRES_PORT }],
+		// After a crash it reads its log first: that may take long, and is no reason to end it.
+		startupProbe: { ...accepts, periodSeconds: 5, failureThreshold: 360 },
+		livenessProbe: { ...accepts, periodSeconds: 15, failureThreshold: 6 },
+		readinessProbe: { ...accepts, periodSeconds: 5 },
+		resources: resources("250m", "1Gi", "2"),
+		securityContext: HARDENED,
+		volumeMounts: [
+			{ name: "data", mountPath: "/var/lib/postgresql" },
+			{ name: "run", mountPath: "/var/run/postgresql" },
+			{ name: "tmp", mountPath: "/tmp" },
+			{ name: "shared-memory", mountPath: "/dev/shm" },
+			{ name: "init", mountPath: "/docker-entrypoint-initdb.d", readOnly: true },
+		],
 	};
 }

@@ -9,7 +9,7 @@ import { type Manifest, NAMESPACE } from "./objects.ts";
 import { redisManifests } from "./redis.ts";
 import { verification } from "./verification.ts";
 
-const HEAD = `# The cluster on Kubernetes (1.30 or later). Made by "npm run generate" from deploy/kubernetes/: change it there.
+const HEAD = `# The cluster on Kubernetes (1.30 or later), made by "npm run generate" from deploy/kubernetes/.
 # It holds no Secrets: pods wait until "npm run secrets" has made them. See docs/operations.md.
 `;
 

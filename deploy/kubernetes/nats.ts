@@ -33,8 +33,8 @@ export const NATS_ROUTES_PORT = 6222;
 
 /** The URLs of all servers, by commas; `user` is a name and a password. */
 export function natsServers(user: string, port = NATS_PORT): string {
-	const servers = Array.from({ length: NATS_SERVERS }, (_, i) => `${NAME}-${i}.${NAME}`);
-	return servers.map((server) => `nats://${user}@${server}:${port}`).join(",");
+	const hosts = Array.from({ length: NATS_SERVERS }, (_, i) => `${NAME}-${i}.${NAME}`);
+	return hosts.map((host) => `nats://${user}@${host}:${port}`).join(",");
 }
 
 /** Three servers that keep JetStream together. */

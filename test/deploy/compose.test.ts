@@ -38,7 +38,7 @@ interface Compose {
 }
 
 const FILE = "docker-compose.yml";
-const { services, networks, volumes } = readYaml<Compose>(FILE);
+const { services, networks, volumes } = readYaml(FILE) as Compose;
 const ALL = Object.entries(services);
 
 /** A value of each secret. */
@@ -103,7 +103,7 @@ describe.each([...SERVICE_NAMES])("%s", (name: ServiceName) => {
 });
 
 describe.each([...STATEFUL_SERVICES])("the database of %s", (name) => {
-	const urlIn = (container: string) => new URL(env(nodeEnvironment(container)).databaseUrl(name));
+	const urlIn = (node: string) => new URL(env(nodeEnvironment(node)).databaseUrl(name));
 	const server = `${name}-db`;
 
 	test("is where node and migration look for it, by users that it has", () => {

@@ -1,8 +1,6 @@
 import { spawnSync } from "node:child_process";
 import type { Deployment, StatefulSet } from "kubernetes-types/apps/v1.d.ts";
-import type { HorizontalPodAutoscaler } from "kubernetes-types/autoscaling/v2.d.ts";
-import type { Container, EnvVar, Secret, Service } from "kubernetes-types/core/v1.d.ts";
-import type { PodDisruptionBudget } from "kubernetes-types/policy/v1.d.ts";
+import type { Container, EnvVar, Secret } from "kubernetes-types/core/v1.d.ts";
 import { parseAllDocuments } from "yaml";
 import { generatedFiles } from "../../deploy/generated.ts";
 import { MAX_CONNECTIONS } from "../../deploy/kubernetes/databases.ts";
@@ -209,7 +207,7 @@ describe.each(WORKLOADS.map(labelled))("%s", (_name, workload) => {
 });
 
 test("whatever there is more than one of keeps one while machines are emptied", () => {
-	const budgets = all("PodDisruptionBudget") as PodDisruptionBudget[];
+	const budgets = all("PodDisruptionBudget");
 	const scaled = new Set(all("HorizontalPodAutoscaler").map(({ metadata }) => metadata?.name));
 	for (const workload of WORKLOADS) {
 		const several = (workload.spec?.replicas ?? 2) > 1;
@@ -218,7 +216,7 @@ test("whatever there is more than one of keeps one while machines are emptied", 
 		// An autoscaler and a number in the file would each undo what the other does.
 		expect(workload.spec?.replicas === undefined).toBe(scaled.has(workload.metadata?.name));
 	}
-	for (const { spec } of all("HorizontalPodAutoscaler") as HorizontalPodAutoscaler[]) {
+	for (const { spec } of all("HorizontalPodAutoscaler")) {
 		named("Deployment", spec?.scaleTargetRef.name ?? "");
 		expect(spec?.minReplicas).toBeGreaterThanOrEqual(2);
 		expect(spec?.maxReplicas).toBeGreaterThan(spec?.minReplicas ?? 0);
@@ -226,7 +224,7 @@ test("whatever there is more than one of keeps one while machines are emptied", 
 });
 
 test("Services and the Ingress lead somewhere", () => {
-	for (const { metadata, spec } of all("Service") as Service[]) {
+	for (const { metadata, spec } of all("Service")) {
 		const pods = WORKLOADS.filter((workload) => matches(labelsOf(workload), spec?.selector));
 		expect([metadata?.name, pods.length]).toEqual([metadata?.name, 1]);
 		const ports = pods.flatMap((workload) => podOf(workload).containers).flatMap(({ ports: open = [] }) => open);
@@ -263,9 +261,9 @@ test("the verification looks into every database as the service itself does", ()
 });
 
 test("compose and Kubernetes run the same servers", () => {
-	const { services } = readYaml<{ services: Record<string, { image: string; command?: string[] }> }>(
-		"docker-compose.yml",
-	);
+	const { services } = readYaml("docker-compose.yml") as {
+		services: Record<string, { image: string; command?: string[] }>;
+	};
 	const serverOf = (name: string) => podOf(named("StatefulSet", name)).containers[0] as Container;
 	for (const name of ["nats", "redis", "orders-db"]) expect(serverOf(name).image).toBe(services[name]?.image);
 	expect(serverOf("redis").command).toEqual(services["redis"]?.command?.map((part) => part.replaceAll("$$", "$")));

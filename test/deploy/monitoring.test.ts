@@ -33,7 +33,7 @@ interface Dashboard {
 
 const ROOT = path.join(import.meta.dirname, "../..");
 const RULES = globSync("monitoring/rules/*.yml", { cwd: ROOT }).flatMap((file) =>
-	readYaml<{ groups: { rules: Rule[] }[] }>(file).groups.flatMap(({ rules }) => rules),
+	(readYaml(file) as { groups: { rules: Rule[] }[] }).groups.flatMap(({ rules }) => rules),
 );
 const ALERTS = RULES.filter((rule): rule is Rule & { readonly alert: string } => rule.alert !== undefined);
 const RECORDED = RULES.flatMap(({ record }) => record ?? []);
@@ -131,9 +131,9 @@ describe.each(ALERTS.map((rule) => [rule.alert, rule] as const))("alert %s", (al
 	});
 
 	test("has a test in which it fires", () => {
-		const { tests } = readYaml<{
+		const { tests } = readYaml("monitoring/rules.test.yml") as {
 			tests: { alert_rule_test: { alertname: string; exp_alerts: unknown[] }[] }[];
-		}>("monitoring/rules.test.yml");
+		};
 		const fires = tests
 			.flatMap(({ alert_rule_test: cases }) => cases)
 			.filter(({ alertname, exp_alerts: expected }) => alertname === alert && expected.length > 0);
@@ -167,9 +167,9 @@ test.each(PANELS)(
 		expect(["stat", "timeseries"]).toContain(panel.type);
 		expect(new Set(panel.targets.map(({ refId }) => refId)).size).toBe(panel.targets.length);
 		expect(gridPos.x + gridPos.w).toBeLessThanOrEqual(24);
-		const { datasources } = readYaml<{ datasources: { uid: string }[] }>(
-			"monitoring/grafana/provisioning/datasources/prometheus.yml",
-		);
+		const { datasources } = readYaml("monitoring/grafana/provisioning/datasources/prometheus.yml") as {
+			datasources: { uid: string }[];
+		};
 		expect(datasources.map(({ uid }) => uid)).toEqual([panel.datasource.uid]);
 	},
 );
@@ -184,9 +184,9 @@ test("no panel lies on another", () => {
 });
 
 test("Prometheus looks for the nodes of every service", () => {
-	const { scrape_configs: jobs } = readYaml<{
+	const { scrape_configs: jobs } = readYaml("monitoring/prometheus.yml") as {
 		scrape_configs: { job_name: string; dns_sd_configs: { names: string[]; port: number }[] }[];
-	}>("monitoring/prometheus.yml");
+	};
 	const [found] = jobs.find(({ job_name: name }) => name === "nodes")?.dns_sd_configs ?? [];
 	expect(found?.names).toEqual([...SERVICE_NAMES].sort());
 	expect(String(found?.port)).toBe(IMAGE_ENVIRONMENT["METRICS_PORT"]);

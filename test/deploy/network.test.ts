@@ -27,7 +27,7 @@ function templateOf(manifest: Manifest): PodTemplateSpec | undefined {
 const pod = (name: string) => PODS.get(name) as { readonly pod: Labels };
 const INTERNET = { ip: "93.184.215.14" };
 
-/** Whether Kubernetes lets `from` open a connection to a port of `to`: who sends and who receives must both allow it. */
+/** Whether Kubernetes lets `from` open a connection to a port of `to`: both must allow it. */
 function mayReach(from: Party, to: Party, port: number): boolean {
 	return allows("Egress", from, to, port) && allows("Ingress", to, from, port);
 }
@@ -36,7 +36,7 @@ function allows(direction: "Ingress" | "Egress", own: Party, other: Party, port:
 	// Policies are about pods of this namespace alone.
 	if (!("pod" in own) || "namespace" in own) return true;
 	const concerning = POLICIES.filter(
-		({ spec }) => spec?.policyTypes?.includes(direction) && selects(spec.podSelector, own.pod as Labels),
+		({ spec }) => spec?.policyTypes?.includes(direction) && selects(spec.podSelector, own.pod),
 	);
 	expect(concerning.length).toBeGreaterThan(0);
 	return concerning.some(({ spec }) => {
