@@ -1,4 +1,6 @@
+import type { Span } from "@opentelemetry/api";
 import { refuse } from "./refuse.ts";
+import { activeSpan, within } from "./tracing/context.ts";
 
 interface BatchOptions<Item, Result> {
 	/** The most items one run gets. */
@@ -16,6 +18,8 @@ const MAX_REST_MS = 20;
 
 interface Waiting<Item, Result> {
 	readonly item: Item;
+	/** What it is part of, where that is traced. */
+	readonly span: Span | undefined;
 	resolve(result: Result): void;
 	reject(error: unknown): void;
 }
@@ -52,7 +56,9 @@ export function batcher<Item, Result>(options: BatchOptions<Item, Result>): Batc
 
 	async function settle(batch: readonly Waiting<Item, Result>[]): Promise<void> {
 		try {
-			const results = await options.run(batch.map((entry) => entry.item));
+			// The run is part of whatever its first traced item is: the loop itself was begun by another.
+			const span = batch.find((entry) => entry.span)?.span;
+			const results = await within(span, () => options.run(batch.map((entry) => entry.item)));
 			if (results.length !== batch.length) throw new Error("a batch must give one result per item");
 			batch.forEach((entry, i) => {
 				const result = results[i] as Result | Error;
@@ -68,7 +74,7 @@ export function batcher<Item, Result>(options: BatchOptions<Item, Result>): Batc
 		add(item) {
 			if (waiting.length >= options.maxQueue) return Promise.reject(refuse("CAPACITY_EXCEEDED"));
 			return new Promise((resolve, reject) => {
-				waiting.push({ item, resolve, reject });
+				waiting.push({ item, span: activeSpan(), resolve, reject });
 				// The start waits a turn of the event loop, so that calls of one turn share the first run.
 				loop ??= new Promise<void>((done) => setImmediate(() => void runBatches().then(done)));
 			});

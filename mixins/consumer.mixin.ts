@@ -10,6 +10,7 @@ import { forgetTakenOver, unhandledOf } from "../lib/event-bus/inbox.ts";
 import { addOutermost } from "../lib/event-bus/lifecycle.ts";
 import { pollGauges } from "../lib/metrics/poll.ts";
 import { internalActions, mixin } from "../lib/service.ts";
+import { traceHandling } from "../lib/tracing/events.ts";
 
 interface Vars {
 	readonly db: Db;
@@ -64,7 +65,7 @@ export function consumer(name: string, { recordedIn, except = [] }: Options = {}
 						name,
 						db: this.db,
 						transport: joinBus(this.broker),
-						handlers: boundTo(this, handlersOf(this)),
+						handlers: boundTo(this, name, handlersOf(this)),
 						keepsInbox: !recordedIn,
 						logger: this.logger,
 					});
@@ -112,7 +113,12 @@ function handlersOf(service: Service): Handlers {
 }
 
 /** One function under several types stays one, so that it gets their events together. */
-function boundTo(service: Service, handlers: Handlers): Handlers {
-	const bound = new Map(Object.values(handlers).map((handler) => [handler, handler.bind(service)]));
+function boundTo(service: Service, name: string, handlers: Handlers): Handlers {
+	const { broker } = service;
+	const bind =
+		(handler: Handlers[string]): Handlers[string] =>
+		(tx, events) =>
+			traceHandling(broker, name, events, () => handler.call(service, tx, events));
+	const bound = new Map(Object.values(handlers).map((handler) => [handler, bind(handler)]));
 	return Object.fromEntries(Object.entries(handlers).map(([type, handler]) => [type, bound.get(handler) ?? handler]));
 }

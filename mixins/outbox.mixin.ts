@@ -7,6 +7,7 @@ import { forgetTold, outboxBacklog, type Staged, stage } from "../lib/event-bus/
 import { type Relay, startRelay } from "../lib/event-bus/relay.ts";
 import { pollGauges } from "../lib/metrics/poll.ts";
 import { internalActions, mixin } from "../lib/service.ts";
+import { tracedTransport } from "../lib/tracing/events.ts";
 
 /** What a service that tells events has. */
 export interface Outbox {
@@ -25,7 +26,7 @@ const GAUGES = { unpublished: "outbox_unpublished_events", oldest_age_ms: "outbo
 /** Gives the service `name` an outbox, and publishes it while the broker runs. Needs `database(name)`. */
 export function outbox(name: string) {
 	function start(service: Service & Vars): void {
-		const transport = joinBus(service.broker);
+		const transport = tracedTransport(service.broker, name, joinBus(service.broker));
 		service.relay = startRelay({ db: service.db, source: name, transport, logger: service.logger });
 		service.stopOutboxGauges = pollGauges(service.broker, { service: name }, GAUGES, () => outboxBacklog(service.db));
 	}

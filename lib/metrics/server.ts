@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import { Registry } from "prom-client";
+import { settingError } from "../env.ts";
 import type { Metrics } from "./registry.ts";
 
 /** Shows `metrics` under `/metrics`; rejects when it cannot listen there. Gives a way to stop it. */
@@ -10,7 +11,9 @@ export async function serveMetrics(metrics: Metrics, host: string, port: number)
 		else void answer(metrics, response);
 	});
 	server.listen(port, host);
-	await once(server, "listening");
+	await once(server, "listening").catch((error: NodeJS.ErrnoException) => {
+		throw settingError(`METRICS_PORT=${port} on HOST=${host} cannot be listened on: ${error.code ?? error.message}`);
+	});
 	return async () => {
 		const closed = once(server, "close");
 		server.close();
