@@ -18,7 +18,7 @@ await runCommand(async () => {
 /** A node of its own in the cluster, which leaves it with the user. */
 async function join(settings: Env): Promise<void> {
 	const nodeId = `repl-${os.hostname().replaceAll(/[^\w-]/g, "-")}-${process.pid}`;
-	const broker = new ServiceBroker(brokerOptions({ ...settings, nodeId, logLevel: "warn" }));
+	const broker = new ServiceBroker(brokerOptions({ ...settings, nodeId, logLevel: "warn", metricsPort: null }));
 	await broker.start();
 	startRepl(broker, () => broker.stop());
 }

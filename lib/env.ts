@@ -6,6 +6,9 @@ import { databaseVariable, isStateful, SERVICE_NAMES, type ServiceName, STATEFUL
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace"] as const;
 const LOG_FORMATS = ["text", "json"] as const;
 
+/** JetStream keeps no more. */
+const MAX_REPLICAS = 5;
+
 /** What the process was told by its environment, checked. */
 export interface Env {
 	/** PORT: where the gateway listens; 0 takes a free port. */
@@ -16,6 +19,8 @@ export interface Env {
 	readonly dataDir: string;
 	/** TRANSPORTER: the NATS servers that join the nodes, or null for a process on its own. */
 	readonly transporter: string | null;
+	/** JETSTREAM_REPLICAS: how many servers of NATS keep each event until it is handled. */
+	readonly jetStreamReplicas: number;
 	/** NAMESPACE: nodes and events of different namespaces do not see each other. */
 	readonly namespace: string;
 	/** NODE_ID: the node's name in the cluster, or null for one made of host name and process id. */
@@ -57,6 +62,7 @@ export function env(source: NodeJS.ProcessEnv = process.env): Env {
 		host: text("HOST", "127.0.0.1"),
 		dataDir: path.resolve(text("DATA_DIR", ".data")),
 		transporter: servers,
+		jetStreamReplicas: integer("JETSTREAM_REPLICAS", text("JETSTREAM_REPLICAS", "1"), 1, MAX_REPLICAS),
 		namespace: identifier("NAMESPACE", text("NAMESPACE", "agt")),
 		nodeId: text("NODE_ID", "") ? identifier("NODE_ID", text("NODE_ID", "")) : null,
 		services: services(text("SERVICES", "")),

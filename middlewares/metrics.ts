@@ -17,6 +17,12 @@ export function metrics({ metricsPort: port, host }: Pick<Env, "metricsPort" | "
 			const opened = openMetrics(broker);
 			closers.push(measureProcess(opened), await serveMetrics(opened, host, port));
 		},
+		async started(broker) {
+			openMetrics(broker).set("node_started", {}, 1);
+		},
+		async stopping(broker) {
+			openMetrics(broker).set("node_started", {}, 0);
+		},
 		async stopped() {
 			for (const close of closers.splice(0)) await close();
 		},

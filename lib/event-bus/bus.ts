@@ -30,7 +30,12 @@ export async function leaveBus(broker: ServiceBroker): Promise<void> {
 }
 
 function makeTransport(broker: ServiceBroker): Transport {
-	const { transporter, namespace } = env();
+	const { transporter, namespace, jetStreamReplicas } = env();
 	if (!transporter) return inProcessTransport();
-	return jetStreamTransport({ servers: transporter, namespace, logger: broker.getLogger("event-bus") });
+	return jetStreamTransport({
+		servers: transporter,
+		namespace,
+		replicas: jetStreamReplicas,
+		logger: broker.getLogger("event-bus"),
+	});
 }

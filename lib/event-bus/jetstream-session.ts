@@ -41,6 +41,8 @@ interface SessionOptions {
 	readonly stream: string;
 	/** What the stream takes. */
 	readonly subject: string;
+	/** How many servers keep it. */
+	readonly replicas: number;
 	readonly logger: BusLogger;
 }
 
@@ -58,7 +60,7 @@ export const NO_MESSAGE_FOUND = 10_037;
 const STREAM_NAME_IN_USE = 10_058;
 
 /** Connects to NATS, again whenever the connection breaks. */
-export function connectSessions({ servers, stream, subject, logger }: SessionOptions): Sessions {
+export function connectSessions({ servers, stream, subject, replicas, logger }: SessionOptions): Sessions {
 	const closing = new AbortController();
 	const connecting = connectPatiently(connectionOptions(servers), logger, closing.signal);
 	let connection: NatsConnection | null = null;
@@ -81,7 +83,7 @@ export function connectSessions({ servers, stream, subject, logger }: SessionOpt
 		const { signal } = lost;
 		if (!connection || signal.aborted) throw new Error("NATS cannot be reached");
 		const jsm = await connection.jetstreamManager({ timeout: API_TIMEOUT_MS, checkAPI: false });
-		const store = await ensureStream(jsm, stream, subject);
+		const store = await ensureStream(jsm, stream, subject, replicas);
 		return { js: jsm.jetstream(), jsm, store, lost: signal };
 	}
 
@@ -116,9 +118,10 @@ export function isApiError(error: unknown, code: number): boolean {
 }
 
 /** Makes the stream if it is not there; gives the time when it was made. */
-async function ensureStream(jsm: JetStreamManager, name: string, subject: string): Promise<string> {
+async function ensureStream(jsm: JetStreamManager, name: string, subject: string, replicas: number): Promise<string> {
 	const config = {
 		name,
+		num_replicas: replicas,
 		subjects: [subject],
 		storage: StorageType.File,
 		retention: RetentionPolicy.Limits,

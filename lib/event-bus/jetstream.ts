@@ -9,6 +9,8 @@ interface JetStreamOptions {
 	/** `nats://user:password@host:port`, more than one by commas. */
 	readonly servers: string;
 	readonly namespace: string;
+	/** How many servers keep the stream: an odd number up to 5, or 1 unless told. */
+	readonly replicas?: number;
 	readonly logger: BusLogger;
 }
 
@@ -19,10 +21,10 @@ const PUBLISH_TIMEOUT_MS = 3_000;
  * The transport of a cluster: a NATS JetStream stream with a subject for each event type. It is a pipe that can be
  * refilled, not the truth: nats-server acknowledges before it syncs to disk, and its store may be deleted.
  */
-export function jetStreamTransport({ servers, namespace, logger }: JetStreamOptions): Transport {
+export function jetStreamTransport({ servers, namespace, replicas = 1, logger }: JetStreamOptions): Transport {
 	const stream = `${namespace}-events`;
 	const prefix = `${namespace}.events.`;
-	const sessions = connectSessions({ servers, stream, subject: `${prefix}>`, logger });
+	const sessions = connectSessions({ servers, stream, subject: `${prefix}>`, replicas, logger });
 
 	return {
 		publish: (events) => sessions.use((session) => publish(session, prefix, events)),

@@ -92,6 +92,11 @@ export const METRICS = {
 		help: "Spans that the collector did not take in time",
 	},
 
+	node_started: {
+		type: "gauge",
+		labels: [],
+		help: "1 once every service of the node has started; the port answers before",
+	},
 	process_cpu_seconds_total: { type: "counter", labels: [], help: "CPU time of the process, user and system" },
 	process_resident_memory_bytes: { type: "gauge", labels: [], help: "Memory of the process in RAM" },
 	nodejs_heap_size_used_bytes: { type: "gauge", labels: [], help: "Memory that JavaScript's objects take" },

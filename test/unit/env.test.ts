@@ -52,6 +52,7 @@ test.each([
 	["NODE_ID", "a b", "letters, digits, _ or -"],
 	["LOG_LEVEL", "loud", "fatal, error, warn, info, debug, trace"],
 	["LOG_FORMAT", "xml", "text, json"],
+	["JETSTREAM_REPLICAS", "6", "whole number from 1 to 5"],
 	["DATABASE_POOL_SIZE", "1", "whole number from 2 to 100"],
 	["TRACING_URL", "collector:4318", "http://host:port"],
 	["TRACING_SAMPLE", "1.5", "a number from 0 to 1"],
