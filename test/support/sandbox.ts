@@ -9,10 +9,20 @@ import { SERVER_URL_VARIABLE } from "./databases.ts";
 export interface Sandbox {
 	/** For files that are to go with it. */
 	readonly folder: string;
+	readonly postgres: SandboxPostgres;
 	/** Has `child` killed with the sandbox. */
 	guard(child: ChildProcess): void;
 	/** Ends what runs in it and removes its files. */
 	remove(): Promise<void>;
+}
+
+/** The server of a sandbox. */
+interface SandboxPostgres {
+	readonly port: number;
+	/** Where its data is. */
+	readonly data: string;
+	/** Starts it again at the same port; one that runs is restarted. */
+	start(): Promise<void>;
 }
 
 interface SandboxOptions {
@@ -27,13 +37,15 @@ export async function openSandbox({ maxConnections, durable }: SandboxOptions): 
 	// The server may run as another user, who must be able to pass.
 	await chmod(folder, 0o755);
 	const home = path.join(folder, "postgres");
-	const sandbox = { folder, ...startReaper(folder, home) };
+	const reaper = startReaper(folder, home);
 	try {
 		const server = await startPostgres({ home, port: 0, maxConnections, durable });
+		const { port } = server;
 		process.env[SERVER_URL_VARIABLE] = server.url("postgres");
-		return sandbox;
+		const start = async () => void (await startPostgres({ home, port, maxConnections, durable }));
+		return { folder, ...reaper, postgres: { port, data: path.join(home, "data"), start } };
 	} catch (error) {
-		await sandbox.remove();
+		await reaper.remove();
 		throw error;
 	}
 }
