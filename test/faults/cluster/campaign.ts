@@ -1,20 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { progressOn } from "../../../cli/progress.ts";
-import type { Invariant } from "../../../cli/verify/invariant.ts";
-import { rebuildInvariant } from "../../../cli/verify/rebuild.ts";
-import { verify } from "../../../cli/verify/run.ts";
 import { outboxBacklog } from "../../../lib/event-bus/outbox.ts";
 import { TELLERS } from "../../../lib/topology.ts";
 import { until } from "../../support/until.ts";
-import { balancer } from "../product/balancer.ts";
-import { findOffences, type Offence } from "../product/check.ts";
+import type { Offence } from "../product/check.ts";
 import type { ClientLog, Trader } from "../product/client-log.ts";
-import { MONEY } from "../product/stage.ts";
-import { type Traffic, traffic } from "../product/traffic.ts";
-import { readViews } from "../product/views.ts";
+import { conduct, type Findings, type Play } from "./conduct.ts";
 import { type Fault, faultKind } from "./faults.ts";
-import { NODES } from "./layout.ts";
-import { isQuiet, lastFailure } from "./recovery.ts";
+import { lastFailure } from "./recovery.ts";
 import type { Scene } from "./scene.ts";
 
 interface CampaignOptions {
@@ -22,126 +14,81 @@ interface CampaignOptions {
 	readonly perSecond: number;
 	/** Faults end after so long, however many are planned. */
 	readonly minutes: number;
-	/** From one fault to the next at least; 0 for as soon as nothing is left of the last. */
-	readonly everyMs: number;
+	/** Seconds from one fault to the next at least; 0 for as soon as nothing is left of the last. */
+	readonly every: number;
 	readonly plan: readonly Fault[];
 	readonly traders: readonly Trader[];
 	readonly scene: Scene;
 }
 
 /** A fault that has come and gone; times are by `performance.now()`. */
-export interface Suffered extends Fault {
+interface Struck extends Fault {
 	readonly begunAt: number;
 	readonly struckAt: number;
 	readonly healedAt: number;
-	/** When the next one began, or all ended: what fails until then counts to this one. */
-	endedAt: number;
-	/** From the fault or from its end, as its kind says: when the last request that failed was sent. */
-	recoveryMs: number;
 	/** From its end until no outbox held anything old. */
 	readonly drainMs: number;
 }
 
-/** What came of a campaign. */
-export interface Outcome {
-	readonly suffered: readonly Suffered[];
-	readonly log: ClientLog;
-	readonly tookMs: number;
-	readonly verifications: number;
-	readonly offences: readonly (Offence | { readonly kind: "late"; readonly what: string })[];
+/** One of which it is known what became of every request. */
+export interface Suffered extends Struck {
+	/** When the next one began: what fails until then counts to this one. */
+	readonly endedAt: number;
+	/** From the fault or from its end, as its kind says: when the last request that failed was sent. */
+	readonly recoveryMs: number;
 }
 
-const START_LIMIT_MS = 180_000;
-const SETTLE_LIMIT_MS = 60_000;
-/** What fails for longer than this after a fault is over will for ever. */
-const RECOVERY_LIMIT_MS = 90_000;
+/** What came of a campaign. */
+export interface Outcome extends Omit<Findings, "offences"> {
+	readonly suffered: readonly Suffered[];
+	readonly offences: readonly (Offence | Late)[];
+}
+
+interface Late {
+	readonly kind: "late";
+	readonly what: string;
+}
+
 const DRAIN_LIMIT_MS = 30_000;
-/** A fault is over when nothing has failed for so long. */
-const QUIET_MS = 1_000;
+const DRAIN_PATIENCE_MS = 3 * DRAIN_LIMIT_MS;
 /** What has been in an outbox for longer has not just been put there. */
 const OLD_MS = 1_000;
 const VERIFY_EVERY_FAULTS = 10;
-const MAX_UNDER_WAY = 10_000;
+const MS_PER_SECOND = 1_000;
 const MS_PER_MINUTE = 60_000;
 
-/** Lets traders trade while faults befall the cluster, one after the other, and compares in the end. */
+/** Lets traders trade while faults befall the cluster, one after the other. */
 export async function runCampaign(options: CampaignOptions): Promise<Outcome> {
-	const { scene, seed, traders, perSecond, plan } = options;
-	const progress = progressOn(process.stderr);
-	const gateways = balancer(scene.urls);
-	const { send } = gateways;
-	const trade = traffic({ send, traders, perSecond, seed, maxUnderWay: MAX_UNDER_WAY });
-	const suffered: Suffered[] = [];
-	const offences: Outcome["offences"][number][] = [];
-	let verifications = 0;
-	let tookMs = 0;
-
-	async function examine(more: readonly Invariant[] = []): Promise<void> {
-		await trade.pause(SETTLE_LIMIT_MS);
-		const urlOf = (service: (typeof TELLERS)[number]) => scene.databases.get(service)?.url ?? "";
-		await progress("Invariants", () =>
-			verify(
-				urlOf,
-				({ id, offences: found }) => {
-					for (const what of found) offences.push({ kind: "wrong", what: `${id}: ${what}` });
-				},
-				undefined,
-				more,
-			),
-		);
-		verifications += 1;
-	}
-
-	try {
-		await progress("Processes", async () => {
-			for (const node of NODES) scene.start(node);
-			await until(() => scene.isWhole() && gateways.ready() === scene.urls.length, START_LIMIT_MS);
-		});
-		const startedAt = performance.now();
-		trade.resume();
-		await until(() => isQuiet(trade.log, startedAt, QUIET_MS, performance.now()), RECOVERY_LIMIT_MS);
-		for (const [i, fault] of plan.entries()) {
-			if (performance.now() - startedAt > options.minutes * MS_PER_MINUTE) break;
-			const last = await suffer(scene, trade, fault);
-			suffered.push(last);
-			tell(suffered.length, last);
-			await delay(Math.max(0, last.begunAt + options.everyMs - performance.now()));
-			if (suffered.length % VERIFY_EVERY_FAULTS === 0 && i < plan.length - 1) {
-				await examine();
-				trade.resume();
-			}
+	const { scene, plan, minutes, every } = options;
+	const struck: Struck[] = [];
+	const findings = await conduct(options, async (play) => {
+		const stopAt = performance.now() + minutes * MS_PER_MINUTE;
+		for (const fault of plan) {
+			if (performance.now() > stopAt) break;
+			if (struck.length > 0 && struck.length % VERIFY_EVERY_FAULTS === 0) await play.examine();
+			const last = await suffer(scene, play, fault);
+			struck.push(last);
+			tell(struck.length, last);
+			await delay(Math.max(0, last.begunAt + every * MS_PER_SECOND - performance.now()));
 		}
-		await examine([rebuildInvariant(() => {})]);
-		tookMs = performance.now() - startedAt;
-		offences.push(...findOffences(trade.log, await readViews(send, traders), MONEY));
-	} catch (error) {
-		offences.push({ kind: "wrong", what: `the campaign was cut short: ${String(error)}` });
-	} finally {
-		trade.stop();
-		await gateways.stop();
-		await scene.stop();
-	}
-	measure(suffered, trade.log);
-	offences.push(...suffered.flatMap(lateness));
-	offences.push(...scene.accidents.map((what) => ({ kind: "wrong", what }) as const));
-	return { suffered, log: trade.log, tookMs, verifications, offences };
+	});
+	const suffered = struck.map((fault, i) => measured(fault, struck[i + 1], findings.log));
+	return { ...findings, suffered, offences: [...findings.offences, ...suffered.flatMap(lateness)] };
 }
 
 /** Strikes, heals, and waits until nothing is left of it. */
-async function suffer(scene: Scene, trade: Traffic, fault: Fault): Promise<Suffered> {
+async function suffer(scene: Scene, play: Play, fault: Fault): Promise<Struck> {
 	const begunAt = performance.now();
 	const heal = await faultKind(fault.name).strike(scene, fault);
 	const struckAt = performance.now();
 	await delay(fault.forMs);
 	await heal();
 	const healedAt = performance.now();
-	const over = () => scene.isWhole() && isQuiet(trade.log, healedAt, QUIET_MS, performance.now());
-	await until(over, RECOVERY_LIMIT_MS).catch((error) => {
-		throw new Error(`${nameOf(fault)}: it has not recovered`, { cause: error });
+	await play.allWell(healedAt).catch((cause) => {
+		throw new Error(`it has not recovered from ${nameOf(fault)}`, { cause });
 	});
-	await until(() => isDrained(scene), RECOVERY_LIMIT_MS);
-	const endedAt = performance.now();
-	return { ...fault, begunAt, struckAt, healedAt, endedAt, drainMs: endedAt - healedAt, recoveryMs: 0 };
+	await until(() => isDrained(scene), DRAIN_PATIENCE_MS);
+	return { ...fault, begunAt, struckAt, healedAt, drainMs: performance.now() - healedAt };
 }
 
 async function isDrained({ databases }: Scene): Promise<boolean> {
@@ -154,19 +101,16 @@ async function isDrained({ databases }: Scene): Promise<boolean> {
 	return true;
 }
 
-/** Only in the end is it known what became of every request. */
-function measure(suffered: readonly Suffered[], log: ClientLog): void {
-	for (const [i, fault] of suffered.entries()) {
-		fault.endedAt = suffered[i + 1]?.begunAt ?? Number.POSITIVE_INFINITY;
-		const from = faultKind(fault.name).limit.from === "fault" ? fault.struckAt : fault.healedAt;
-		const last = lastFailure(log, from, fault.endedAt);
-		fault.recoveryMs = last === null ? 0 : last - from;
-	}
+function measured(fault: Struck, next: Struck | undefined, log: ClientLog): Suffered {
+	const endedAt = next?.begunAt ?? Number.POSITIVE_INFINITY;
+	const from = faultKind(fault.name).limit.from === "fault" ? fault.struckAt : fault.healedAt;
+	const last = lastFailure(log, from, endedAt);
+	return { ...fault, endedAt, recoveryMs: last === null ? 0 : last - from };
 }
 
-function lateness(fault: Suffered): Outcome["offences"] {
+function lateness(fault: Suffered): Late[] {
 	const { limit } = faultKind(fault.name);
-	const late = (what: string) => ({ kind: "late", what: `${nameOf(fault)}: ${what}` }) as const;
+	const late = (what: string): Late => ({ kind: "late", what: `${nameOf(fault)}: ${what}` });
 	return [
 		...(fault.recoveryMs > limit.ms
 			? [late(`requests failed until ${Math.round(fault.recoveryMs)} ms after the ${limit.from}, not ${limit.ms}`)]
@@ -175,13 +119,13 @@ function lateness(fault: Suffered): Outcome["offences"] {
 	];
 }
 
-export function nameOf({ name, target, at }: Fault): string {
+function nameOf({ name, target, at }: Fault): string {
 	return `${name} (${target}${at ? `, ${at.name}:${at.passing}` : ""})`;
 }
 
-function tell(number: number, fault: Suffered): void {
-	const { healedAt, struckAt, endedAt } = fault;
-	const lasted = `${((healedAt - struckAt) / 1_000).toFixed(1)} s`;
-	const over = `over ${((endedAt - healedAt) / 1_000).toFixed(1)} s later`;
+/** Shows a fault; when all requests failed for the last time is only known in the end. */
+function tell(number: number, fault: Struck): void {
+	const lasted = `${((fault.healedAt - fault.struckAt) / MS_PER_SECOND).toFixed(1)} s`;
+	const over = `all well ${(fault.drainMs / MS_PER_SECOND).toFixed(1)} s later`;
 	process.stderr.write(`  ${String(number).padStart(4)}  ${nameOf(fault).padEnd(62)} ${lasted}, ${over}\n`);
 }

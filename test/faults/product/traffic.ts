@@ -47,7 +47,8 @@ const ANSWER_TIMEOUT_MS = 6_000;
 const MAX_UNDER_WAY = 100;
 const TICK_MS = 10;
 const FIRST_BACKOFF_MS = 100;
-const MAX_BACKOFF_MS = 1_600;
+/** Clients that all come back soon would be a load of their own, under which nothing recovers. */
+const MAX_BACKOFF_MS = 12_800;
 const SETTLED_POLL_MS = 50;
 const CREATED = 201;
 
