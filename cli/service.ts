@@ -16,3 +16,6 @@ await runCommand(async () => {
 	process.on("SIGINT", stop);
 	await broker.start();
 });
+
+// What has been started by then would keep a node alive that serves nothing.
+if (process.exitCode) process.exit();

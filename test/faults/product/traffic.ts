@@ -46,7 +46,8 @@ interface Heard extends Pick<Answer, "status" | "body"> {
 const ANSWER_TIMEOUT_MS = 6_000;
 const MAX_UNDER_WAY = 100;
 const TICK_MS = 10;
-const FIRST_BACKOFF_MS = 100;
+const FIRST_BACKOFF_MS = 200;
+const BACKOFF_FACTOR = 4;
 /** Clients that all come back soon would be a load of their own, under which nothing recovers. */
 const MAX_BACKOFF_MS = 12_800;
 const SETTLED_POLL_MS = 50;
@@ -109,7 +110,7 @@ export function traffic({
 		while (!stopped && !settledBy(entry)) {
 			if (entry.answers.length > 0) {
 				await delay(Math.max(notBeforeMs, backoffMs * (0.5 + Math.random())));
-				backoffMs = Math.min(2 * backoffMs, MAX_BACKOFF_MS);
+				backoffMs = Math.min(BACKOFF_FACTOR * backoffMs, MAX_BACKOFF_MS);
 			}
 			const sentAt = performance.now();
 			const { replayed, retryAfterMs, status, body } = await ask(trader, entry.asked);
