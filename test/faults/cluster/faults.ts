@@ -212,6 +212,19 @@ export const FAULTS = {
 		limit: { from: "heal", ms: 10_000 },
 		strike: (scene, { target }) => lockTable(databaseOf(scene, target as StatefulService)),
 	},
+	"disk full": {
+		how: "nothing more can be written to PostgreSQL's disk",
+		heal: "there is room; a server that has given up is started",
+		targets: EVERYTHING,
+		perRound: 1,
+		lastsMs: [4_000, 6_000],
+		limit: { from: "heal", ms: 10_000 },
+		impossible: process.getuid?.() === 0 ? undefined : "it takes root to give PostgreSQL a disk of its own",
+		async strike({ postgres }) {
+			await postgres.fillDisk();
+			return postgres.freeDisk;
+		},
+	},
 	"NATS killed": {
 		how: "kill -9 of nats-server",
 		heal: "it is started",

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { open, readFile, rm, statfs } from "node:fs/promises";
 import path from "node:path";
 import type { Sandbox } from "../../support/sandbox.ts";
 import { until } from "../../support/until.ts";
@@ -12,12 +12,18 @@ export interface Postgres {
 	/** Stops it where it stands, with all who serve connections, until it is resumed. */
 	pause(): Promise<void>;
 	resume(): void;
+	/** Leaves no room on its disk, which must be its own. */
+	fillDisk(): Promise<void>;
+	/** Makes room again, and starts it if it has given up. */
+	freeDisk(): Promise<void>;
 }
 
+const FILL_BYTES = 2 ** 20;
 const DEATH_LIMIT_MS = 10_000;
 
 export function postgresOf({ postgres }: Sandbox): Postgres {
 	let paused: readonly number[] = [];
+	const filler = path.join(postgres.disk ?? postgres.data, "filler");
 
 	/** The server's process first: it starts the others. */
 	async function processes(): Promise<readonly number[]> {
@@ -42,6 +48,24 @@ export function postgresOf({ postgres }: Sandbox): Postgres {
 		resume() {
 			for (const pid of paused.toReversed()) signal(pid, "SIGCONT");
 			paused = [];
+		},
+		async fillDisk() {
+			if (!postgres.disk) throw new Error("PostgreSQL has no disk of its own");
+			const { bavail, bsize } = await statfs(postgres.disk);
+			const file = await open(filler, "w");
+			try {
+				const chunk = Buffer.alloc(FILL_BYTES);
+				for (let left = bavail * bsize; left > 0; left -= FILL_BYTES) await file.write(chunk);
+			} catch (error) {
+				if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+			} finally {
+				await file.close();
+			}
+		},
+		async freeDisk() {
+			await rm(filler);
+			const [server = 0] = await processes().catch(() => []);
+			if (server === 0 || (await isGone(server))) await postgres.start();
 		},
 	};
 }

@@ -10,6 +10,9 @@ const TRADERS = 12;
 /** Two nodes of every service with their pools, what killed ones leave behind, and those who look on. */
 const MAX_CONNECTIONS = 500;
 
+/** Twice what the databases and the log of an hour need. */
+const DISK_BYTES = 2 ** 31;
+
 /**
  * Does `work` on a cluster with traders, of which nothing is left afterwards; when it has offences, the logs of the
  * processes are kept under `name`.
@@ -19,7 +22,9 @@ export async function onScene<T extends { readonly offences: readonly unknown[] 
 	work: (scene: Scene, traders: readonly Trader[]) => Promise<T>,
 ): Promise<{ readonly outcome: T; readonly logs: string | null }> {
 	const progress = progressOn(process.stderr);
-	const sandbox = await progress("PostgreSQL", () => openSandbox({ maxConnections: MAX_CONNECTIONS, durable: true }));
+	const sandbox = await progress("PostgreSQL", () =>
+		openSandbox({ maxConnections: MAX_CONNECTIONS, durable: true, diskBytes: DISK_BYTES }),
+	);
 	try {
 		const nats = await startNatsServer(sandbox);
 		const databases = await progress("Databases", createDatabases);
