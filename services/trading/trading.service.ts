@@ -49,7 +49,11 @@ const transfer = {
 	idempotency_key: { type: "string", min: 1, max: 64 },
 } as const;
 
-const trading: TypedService<"trading", {}, Database & Outbox & Settings & { markets: Markets }> = {
+const trading: TypedService<
+	"trading",
+	{},
+	Database & Outbox & Settings & { markets: Markets; drain: Markets["stop"] }
+> = {
 	name: "trading",
 	dependencies: ["data"],
 	mixins: [database("trading"), outbox("trading"), settings()],
@@ -166,6 +170,8 @@ const trading: TypedService<"trading", {}, Database & Outbox & Settings & { mark
 			bandBps: () => bandOf(this),
 			stage: (tx, events) => this.stage(tx, events),
 		});
+		// Others get the markets at once, rather than when this node has come to its end.
+		this.drain = this.markets.stop;
 	},
 
 	async started() {
