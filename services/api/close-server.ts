@@ -10,6 +10,8 @@ const IDLE_CHECK_MS = 50;
  */
 export async function closeServer(server: Server, noticeMs: number): Promise<void> {
 	if (!server.listening) return;
+	// Who asks meanwhile is to come back on another connection, which leads to a gateway that stays.
+	server.prependListener("request", (_request, response) => response.setHeader("Connection", "close"));
 	await delay(noticeMs);
 	const closed = new Promise<void>((resolve) => server.close(() => resolve()));
 	// A connection that was busy becomes idle, and would otherwise be kept alive.

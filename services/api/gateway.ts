@@ -41,12 +41,7 @@ export type Request = Omit<IncomingRequest, "query" | "$alias"> & { query: URLSe
 const NO_QUERY = new URLSearchParams();
 
 /** Begins every request: its id, its deadline, and what every answer carries. */
-export function beginRequest(
-	this: Gateway,
-	options: CallingOptions,
-	request: IncomingMessage,
-	response: ServerResponse,
-): void {
+export function beginRequest(options: CallingOptions, request: IncomingMessage, response: ServerResponse): void {
 	const { "x-request-id": givenId, "user-agent": agent = "" } = request.headers;
 	const meta: Meta = {
 		deadline: Date.now() + limits.REQUEST_TIME_MS,
@@ -55,8 +50,6 @@ export function beginRequest(
 	options.requestID = requestIdOf(givenId);
 	options.meta = meta;
 	setHeaders(response, options.requestID);
-	// Whoever asks again does so on a new connection, which leads to a gateway that stays.
-	if (this.closing) response.setHeader("Connection", "close");
 }
 
 /** Methods of moleculer-web that we do otherwise, under its names, and a few of our own. */

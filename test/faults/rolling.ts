@@ -27,7 +27,7 @@ export async function run(args: readonly string[]): Promise<Report> {
 	const line = (title: string, text: string | number) => `  ${title.padEnd(14)} ${text}`;
 	return {
 		lines: [
-			`${restarted.length} processes restarted one after the other while traders trade for ${(tookMs / 1_000).toFixed(1)} s`,
+			`${restarted.length} processes restarted one after the other in ${(tookMs / 1_000).toFixed(1)} s`,
 			line("requests", log.length),
 			line("failed", `${failed}, none of which is tried again before it counts`),
 			line("again", `npm run faults -- rolling --seed ${seed} --orders-per-second ${perSecond}`),

@@ -71,12 +71,7 @@ export async function conduct(
 		await trade.pause(SETTLE_LIMIT_MS);
 		const urlOf = (service: StatefulService) => scene.databases.get(service)?.url ?? "";
 		await progress("Invariants", () =>
-			verify(
-				urlOf,
-				({ id, offences: found }) => found.forEach((what) => void wrong(`${id}: ${what}`)),
-				undefined,
-				more,
-			),
+			verify(urlOf, ({ id, offences: found }) => found.forEach((what) => wrong(`${id}: ${what}`)), undefined, more),
 		);
 		verifications += 1;
 	}
@@ -101,7 +96,7 @@ export async function conduct(
 		tookMs = performance.now() - startedAt;
 		offences.push(...findOffences(log, await readViews(gateways.send, traders), MONEY));
 	} catch (error) {
-		wrong(`it was cut short: ${error instanceof Error && error.cause ? `${error.message}: ${error.cause}` : error}`);
+		wrong(`it was cut short: ${String(error)}`);
 	} finally {
 		trade.stop();
 		await gateways.stop();

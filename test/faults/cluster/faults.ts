@@ -86,7 +86,7 @@ export const FAULTS = {
 		limit: { from: "heal", ms: 30_000 },
 		async strike(scene, { target }) {
 			await Promise.all(nodesOf({ name: target }).map(scene.kill));
-			return () => nodesOf({ name: target }).forEach((node) => void scene.start(node));
+			return () => nodesOf({ name: target }).forEach((node) => scene.start(node));
 		},
 	},
 	"node stopped": {
@@ -126,7 +126,7 @@ export const FAULTS = {
 		limit: { from: "fault", ms: 15_000 },
 		async strike(scene, { target }) {
 			for (const way of scene.waysOf(target)) way.block();
-			return () => scene.waysOf(target).forEach((way) => void way.heal());
+			return () => scene.waysOf(target).forEach((way) => way.heal());
 		},
 	},
 	"connections cut": {
@@ -149,8 +149,8 @@ export const FAULTS = {
 		lastsMs: [2_000, 4_000],
 		limit: { from: "heal", ms: 5_000 },
 		async strike(scene, { target }) {
-			for (const way of scene.waysOf(target)) way.delay(HIGH_LATENCY_MS);
-			return () => scene.waysOf(target).forEach((way) => void way.heal());
+			for (const way of scene.waysOf(target)) way.slow(HIGH_LATENCY_MS);
+			return () => scene.waysOf(target).forEach((way) => way.heal());
 		},
 	},
 	"PostgreSQL killed": {

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import net from "node:net";
 import { Transform } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
 
 /** A way through this process to a server of this machine, which can be made a bad one. */
 export interface Proxy {
@@ -10,7 +11,7 @@ export interface Proxy {
 	/** Lets nothing through any more, and says so to nobody: new connections stay without an answer, too. */
 	block(): void;
 	/** Holds back everything for so long, either way. */
-	delay(ms: number): void;
+	slow(ms: number): void;
 	/** Lets everything through again, what has been held back first. */
 	heal(): void;
 	close(): Promise<void>;
@@ -34,21 +35,24 @@ export async function openProxy(target: number): Promise<Proxy> {
 		return new Transform({
 			highWaterMark: MAX_HELD_CHUNKS,
 			transform(chunk: Buffer, _encoding, done) {
-				if (delayMs === 0) return void blocked.promise.then(() => done(null, chunk));
-				const due = new Promise<void>((resolve) => setTimeout(resolve, delayMs));
+				const due = delayMs > 0 ? delay(delayMs) : undefined;
 				last = Promise.all([last, due, blocked.promise]).then(() => void this.push(chunk));
-				done();
+				// What is held up by a block makes the sender wait in the end, what is slow does not.
+				if (due) done();
+				else void last.then(() => done());
 			},
 			flush: (done) => void last.then(() => done()),
 		});
 	}
 
-	const server = net.createServer({ noDelay: true }, async (near) => {
+	const server = net.createServer({ noDelay: true }, (near) => {
 		sockets.add(near);
 		near.once("close", () => sockets.delete(near));
 		near.on("error", () => near.destroy());
-		await blocked.promise;
-		if (near.destroyed) return;
+		void blocked.promise.then(() => near.destroyed || pass(near));
+	});
+
+	function pass(near: net.Socket): void {
 		const far = net.connect({ port: target, host: HOST, noDelay: true });
 		sockets.add(far);
 		far.once("close", () => sockets.delete(far));
@@ -60,7 +64,8 @@ export async function openProxy(target: number): Promise<Proxy> {
 			.pipe(far)
 			.on("error", () => near.destroy());
 		far.pipe(wire()).pipe(near);
-	});
+	}
+
 	server.listen(0, HOST);
 	await once(server, "listening");
 
@@ -74,7 +79,7 @@ export async function openProxy(target: number): Promise<Proxy> {
 		block() {
 			blocked = Promise.withResolvers();
 		},
-		delay(ms) {
+		slow(ms) {
 			delayMs = ms;
 		},
 		heal() {

@@ -31,16 +31,26 @@ export function reportOf(
 	const whole = availabilityOf(log, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
 	const sent = log.reduce((sum, { answers }) => sum + answers.length, 0);
 	const count = (kind: string) => offences.filter((offence) => offence.kind === kind).length;
+	const seconds = (tookMs / 1_000).toFixed(1);
 	const line = (title: string, text: string | number) => `  ${title.padEnd(14)} ${text}`;
-	const again = `--faults ${faults} --seed ${seed} --minutes ${minutes} --orders-per-second ${perSecond} --every ${every}`;
+	const rate = `--orders-per-second ${perSecond} --every ${every}`;
+	const again = `--faults ${faults} --seed ${seed} --minutes ${minutes} ${rate}`;
 	return {
 		lines: [
-			`${suffered.length} faults in a cluster of two nodes each while traders trade for ${(tookMs / 1_000).toFixed(1)} s`,
+			`${suffered.length} faults while traders trade in a cluster of two nodes each for ${seconds} s`,
 			"",
-			`  ${"fault".padEnd(NAME_WIDTH)}${["times", "P50", "max", "limit", "from", "drained", "failed", "of"].map(cell).join("")}`,
-			...rows.map(
-				({ name, times, p50_ms, max_ms, limit_ms, from, drain_max_ms, failed, requests }) =>
-					`  ${name.padEnd(NAME_WIDTH)}${[times, p50_ms, max_ms, limit_ms, from, drain_max_ms, failed, requests].map(cell).join("")}`,
+			rowText("fault", ["times", "P50", "max", "limit", "from", "drained", "failed", "of"]),
+			...rows.map((row) =>
+				rowText(row.name, [
+					row.times,
+					row.p50_ms,
+					row.max_ms,
+					row.limit_ms,
+					row.from,
+					row.drain_max_ms,
+					row.failed,
+					row.requests,
+				]),
 			),
 			"",
 			...skipped.map((name) => line("left out", `${name}: ${faultKind(name).impossible}`)),
@@ -53,7 +63,7 @@ export function reportOf(
 			line("again", `npm run faults -- cluster ${again}`),
 			...listed(
 				offences.map(({ kind, what }) => `${kind}: ${what}`),
-				"Every order that was acknowledged is there once, as it was acknowledged; every invariant and every limit holds.",
+				"Every order that was acknowledged is there once, as it was; every invariant and every limit holds.",
 				logs,
 			),
 		],
@@ -104,6 +114,6 @@ function percent({ requests, failed }: { readonly requests: number; readonly fai
 	return Math.floor((1 - failed / Math.max(1, requests)) * 100_000) / 1_000;
 }
 
-function cell(value: string | number): string {
-	return String(value).padStart(COLUMN);
+function rowText(name: string, cells: readonly (string | number)[]): string {
+	return `  ${name.padEnd(NAME_WIDTH)}${cells.map((value) => String(value).padStart(COLUMN)).join("")}`;
 }

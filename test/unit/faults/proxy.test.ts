@@ -42,7 +42,7 @@ test("nothing passes while it is blocked, also on new connections; all of it doe
 });
 
 test("what is slow comes later, and in its order", async () => {
-	proxy.delay(MEANWHILE_MS);
+	proxy.slow(MEANWHILE_MS);
 	const sentAt = performance.now();
 	for (const part of ["a", "b", "c"]) client.write(part);
 	await until(() => heard.length === 3);
