@@ -3,9 +3,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import { type Db, openDb } from "../lib/db.ts";
 import { env } from "../lib/env.ts";
+import { showPool } from "../lib/metrics/pool.ts";
 import { pendingMigrations } from "../lib/migrate.ts";
 import { isRefusal } from "../lib/refuse.ts";
 import { mixin } from "../lib/service.ts";
+import { tracedDb } from "../lib/tracing/db.ts";
 
 /** What a service with a database of its own has: `this.db`. */
 export interface Database {
@@ -42,12 +44,14 @@ export function database(name: string, options: Options = {}) {
 		},
 		created() {
 			const { databaseUrl, databasePoolSize } = env();
-			this.db = openDb(databaseUrl(name), {
+			const db = openDb(databaseUrl(name), {
 				applicationName: `${name}@${this.broker.nodeID}`,
 				poolSize: databasePoolSize,
 				byKeys: true,
 				...options,
 			});
+			showPool(this.broker, name, db);
+			this.db = tracedDb(this.broker, name, db);
 		},
 		async started() {
 			const pending = await onceReachable(this.logger, () =>

@@ -5,6 +5,7 @@ import type { Meta } from "../../contracts/index.ts";
 import { REVOKED } from "../../lib/access-token.ts";
 import { env } from "../../lib/env.ts";
 import { failpoint } from "../../lib/failpoint.ts";
+import { metricsOf } from "../../lib/metrics/registry.ts";
 import { call } from "../../lib/service.ts";
 import { closeServer } from "./close-server.ts";
 import { openDenialQueue } from "./denial-queue.ts";
@@ -16,6 +17,7 @@ import { openIdentity } from "./identity.ts";
 import { GATEWAY_CALL_MS, MAX_STREAMS, STOP_NOTICE_MS } from "./limits.ts";
 import { parametersOf } from "./request.ts";
 import { streamSlots } from "./stream-slots.ts";
+import { openTraffic } from "./traffic.ts";
 
 const route = {
 	path: "/",
@@ -40,6 +42,7 @@ const route = {
 	) {
 		const endpoint = request.$alias?.endpoint;
 		if (!endpoint) return;
+		this.traffic.routed(endpoint, response);
 		if (request.$action.auth !== "public") {
 			const user = await this.identity.identify(request.headers, ctx.meta.client?.ip ?? "");
 			assertInScope(endpoint, user);
@@ -95,6 +98,8 @@ const api: ServiceSchema<ServiceSettingSchema & Record<string, unknown>, unknown
 		this.origins = new Set(corsOrigins);
 		this.identity = openIdentity(this.broker);
 		this.streams = streamSlots(MAX_STREAMS);
+		this.traffic = openTraffic(metricsOf(this.broker), this.logger);
+		this.traffic.watch(this.server);
 		this.denials = openDenialQueue({
 			send: (records) => call(this.broker, "audit.record", { records }, { timeout: GATEWAY_CALL_MS }),
 			logger: this.logger,
