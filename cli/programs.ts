@@ -17,11 +17,19 @@ export interface Program {
 	run(args: readonly string[]): Promise<Report>;
 }
 
-/** Runs the program that the command line names, and prints what it found: as JSON and nothing else with `--json`. */
-export async function runProgram(command: string, programs: Readonly<Record<string, Program>>): Promise<void> {
+/**
+ * Runs the program that the command line names, and prints what it found: as JSON and nothing else with `--json`.
+ * Options without a name are those of `unnamed`.
+ */
+export async function runProgram(
+	command: string,
+	programs: Readonly<Record<string, Program>>,
+	unnamed?: string,
+): Promise<void> {
 	await runCommand(async () => {
 		const given = process.argv.slice(2);
-		const [name = "", ...args] = given.filter((arg) => arg !== "--json");
+		const named = given.filter((arg) => arg !== "--json");
+		const [name = "", ...args] = unnamed && named[0]?.startsWith("--") ? [unnamed, ...named] : named;
 		const program = Object.hasOwn(programs, name) ? programs[name] : undefined;
 		if (!program) throw usageError(usage(command, programs));
 		const { lines, json, ok } = await program.run(args);

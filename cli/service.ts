@@ -23,3 +23,6 @@ await runCommand(async () => {
 		await stop();
 	}
 });
+
+// What has been started by then would keep a node alive that serves nothing.
+if (process.exitCode) process.exit();

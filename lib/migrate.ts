@@ -22,7 +22,10 @@ export async function migrate(url: string, folder: string): Promise<string[]> {
 			// To rewrite a table may take longer than any other statement may, and whoever waits for that waits as long.
 			await tx.query("SET LOCAL statement_timeout = 0");
 			// Whoever migrates second waits, then finds nothing left to do.
+			await tx.query("SET LOCAL lock_timeout = 0");
 			await tx.query("SELECT pg_advisory_xact_lock($1)", [LOCKS.migration]);
+			// A table that others hold is not waited for: they would wait behind us.
+			await tx.query("SET LOCAL lock_timeout TO DEFAULT");
 			await tx.query(CREATE_LOG);
 			const applied = await umzug(folder, tx).up();
 			return applied.map((migration) => migration.name);

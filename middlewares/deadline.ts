@@ -11,7 +11,7 @@ const GATEWAY_LEVEL = 1;
 
 /**
  * Refuses to begin what nobody waits for any more: a call that sat in a queue, or on a stopped node, past the absolute
- * time in `ctx.meta.deadline`. Clocks of nodes must agree to well within a request's time.
+ * time in `ctx.meta.deadline`, which is on this node's clock.
  */
 export const deadline: Middleware = {
 	name: "Deadline",

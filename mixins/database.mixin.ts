@@ -1,8 +1,11 @@
 import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { ServiceBroker } from "moleculer";
 import { type Db, openDb } from "../lib/db.ts";
 import { env } from "../lib/env.ts";
 import { showPool } from "../lib/metrics/pool.ts";
 import { pendingMigrations } from "../lib/migrate.ts";
+import { isRefusal } from "../lib/refuse.ts";
 import { mixin } from "../lib/service.ts";
 import { tracedDb } from "../lib/tracing/db.ts";
 
@@ -16,12 +19,18 @@ export const DATABASE_CHECK = "checkDatabase";
 
 const SERVICES_FOLDER = path.join(import.meta.dirname, "..", "services");
 
+/** How soon a database that is away is asked again. */
+const RETRY_MS = 500;
+
 interface Options {
 	/** The role that the service's statements run under, where they may do less than the tables' owner. */
 	readonly role?: string;
 }
 
-/** Gives the service `name` the pool on its own database, and refuses to start on one that lacks a migration. */
+/**
+ * Gives the service `name` the pool on its own database. It waits for one that is away to start, and refuses to on one
+ * that lacks a migration.
+ */
 export function database(name: string, options: Options = {}) {
 	return mixin<{}, { db: Db }>({
 		methods: {},
@@ -45,11 +54,25 @@ export function database(name: string, options: Options = {}) {
 			this.db = tracedDb(this.broker, name, db);
 		},
 		async started() {
-			const pending = await pendingMigrations(this.db, path.join(SERVICES_FOLDER, name, "migrations"));
+			const pending = await onceReachable(this.logger, () =>
+				pendingMigrations(this.db, path.join(SERVICES_FOLDER, name, "migrations")),
+			);
 			if (pending.length > 0) throw new Error(`${name}: run 'npm run migrate' first, missing: ${pending.join(", ")}`);
 		},
 		async stopped() {
 			await this.db.close();
 		},
 	});
+}
+
+async function onceReachable<T>(logger: ServiceBroker["logger"], read: () => Promise<T>): Promise<T> {
+	for (;;) {
+		try {
+			return await read();
+		} catch (error) {
+			if (!isRefusal(error, "SERVICE_UNAVAILABLE")) throw error;
+			logger.warn("The database cannot be reached yet");
+			await delay(RETRY_MS);
+		}
+	}
 }

@@ -177,9 +177,10 @@ async function isRunning({ account, data, pgCtl }: Installation): Promise<boolea
 	const pidFile = path.join(data, "postmaster.pid");
 	if (!existsSync(pidFile)) return false;
 	const pid = Number((await readFile(pidFile, "utf8")).split("\n")[0]);
-	// After a crash of the machine the number may be that of any other program, which PostgreSQL would wait for.
-	const program = await readFile(`/proc/${pid}/comm`, "utf8").catch(() => "");
-	if (existsSync("/proc/self") && !program.startsWith("postgres")) {
+	// After a crash of the machine the number may be that of any other program, which PostgreSQL would wait for; so
+	// it would for a server that was killed and that nobody has asked how it ended: a zombie.
+	const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+	if (existsSync("/proc/self") && !/\(postgres\) [^ZX]/.test(stat)) {
 		await rm(pidFile);
 		return false;
 	}

@@ -14,7 +14,7 @@ import { ENDPOINTS } from "./endpoints.ts";
 import { beginRequest, type Gateway, gatewayMethods, type Request } from "./gateway.ts";
 import { healthRoutes } from "./health.ts";
 import { openIdentity } from "./identity.ts";
-import { GATEWAY_CALL_MS, MAX_STREAMS } from "./limits.ts";
+import { GATEWAY_CALL_MS, MAX_STREAMS, STOP_NOTICE_MS } from "./limits.ts";
 import { parametersOf } from "./request.ts";
 import { streamSlots } from "./stream-slots.ts";
 import { openTraffic } from "./traffic.ts";
@@ -81,7 +81,8 @@ const api: ServiceSchema<ServiceSettingSchema & Record<string, unknown>, unknown
 		...gatewayMethods,
 		drain(this: Gateway) {
 			// What is refused until the end is to be recorded as well.
-			this.closing ??= closeServer(this.server).then(() => this.denials.drain());
+			const noticeMs = this.broker.transit ? STOP_NOTICE_MS : 0;
+			this.closing ??= closeServer(this.server, noticeMs).then(() => this.denials.drain());
 			return this.closing;
 		},
 	},

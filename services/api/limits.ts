@@ -26,6 +26,9 @@ export const CONNECTION_CHECK_MS = 1_000;
 /** Longer than the idle timeout of the usual proxies, so that it is they who close. */
 export const KEEP_ALIVE_MS = 65_000;
 
+/** When a gateway of a cluster stops: how long it serves on, not ready, for load balancers that ask every second. */
+export const STOP_NOTICE_MS = 2_500;
+
 /** When the gateway stops: how long requests in flight may take before their connections are cut. */
 export const DRAIN_GRACE_MS = 10_000;
 

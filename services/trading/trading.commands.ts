@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Context } from "moleculer";
 import type { Meta, Principal } from "../../contracts/index.ts";
 import type { ExecutionReport, SubmitOrder, SubmitPair, Transfer, TransferRequest } from "../../contracts/trading.ts";
@@ -15,11 +16,16 @@ import { lockAccounts, saveAccounts } from "./account.store.ts";
 import { accountOf, availableOn, EXTERNAL, type Posting, post } from "./domain/accounts.ts";
 import { ASSET_SCALE } from "./domain/market.ts";
 import { readReport } from "./fill.store.ts";
-import type { MarketCommand } from "./market-batch.ts";
+import type { Executed, MarketCommand } from "./market-batch.ts";
+import type { MarketWriter } from "./market-writer.ts";
 import type { Markets } from "./markets.ts";
 import { insertTransfer, readTransfer } from "./transfer.store.ts";
 
 export type Trading = Database & Outbox & Settings & { readonly markets: Markets };
+
+/** How long a market whose writer has gone is waited for, and how often it is asked for. */
+const HANDOVER_MS = 2_000;
+const HANDOVER_POLL_MS = 50;
 
 /** One transfer moves at most this many digits before the point. */
 const MAX_TRANSFER_DIGITS = 15;
@@ -64,7 +70,7 @@ async function execute(
 ): Promise<readonly ExecutionReport[]> {
 	const { order, stop } = command;
 	const { writer } = await trading.markets.get(order.symbol);
-	const executed = await writer.execute(command);
+	const executed = await executeOrLearnWhere(ctx, writer, command);
 	failpoint("trading.before_reply");
 	if (executed.at === "here") return executed.reports;
 	if (executed.at === "halted") throw refuse("MARKET_NOT_OPEN", `Market ${order.symbol} is halted`);
@@ -73,6 +79,21 @@ async function execute(
 		return forward(executed.node);
 	}
 	return Promise.all([order, ...(stop ? [stop] : [])].map(({ order_id }) => reportOfKnown(trading, order_id)));
+}
+
+/** A writer that leaves gives its markets back, and one that died has lost them soon: nobody is asked who is gone. */
+async function executeOrLearnWhere(
+	{ broker }: Context,
+	writer: MarketWriter,
+	command: MarketCommand,
+): Promise<Executed> {
+	const giveUpAt = performance.now() + HANDOVER_MS;
+	for (;;) {
+		const executed = await writer.execute(command);
+		if (executed.at !== "elsewhere" || performance.now() > giveUpAt) return executed;
+		if (broker.registry.getActionEndpointByNodeId("trading.submit", executed.node)) return executed;
+		await delay(HANDOVER_POLL_MS);
+	}
 }
 
 async function reportOfKnown(trading: Trading, orderId: string): Promise<ExecutionReport> {

@@ -52,6 +52,7 @@ const transfer = {
 
 interface Parts {
 	markets: Markets;
+	drain: Markets["stop"];
 	stopWatching(): void;
 }
 
@@ -178,6 +179,8 @@ const trading: TypedService<"trading", {}, Database & Outbox & Settings & Parts>
 			bandBps: () => bandOf(this),
 			stage: (tx, events) => this.stage(tx, events),
 		});
+		// Others get the markets at once, rather than when this node has come to its end.
+		this.drain = this.markets.stop;
 	},
 
 	async started() {

@@ -11,10 +11,10 @@ import { httpClient } from "../support/http-client.ts";
 import { openSandbox, type Sandbox } from "../support/sandbox.ts";
 import { keepLogs } from "./logs.ts";
 import { type Outcome, runCampaign } from "./orders/campaign.ts";
-import { deployment } from "./orders/deployment.ts";
-import { MODES } from "./orders/layout.ts";
+import { MODES, processesOf } from "./orders/layout.ts";
 import { type Options, reportOf } from "./orders/report.ts";
-import { createDatabases, provideTraders } from "./orders/stage.ts";
+import { deployment } from "./product/deployment.ts";
+import { createDatabases, provideTraders } from "./product/stage.ts";
 import { MAX_SEED } from "./report.ts";
 
 export const summary = "orders over HTTP, while whatever carries them out is killed at every step and at random";
@@ -74,7 +74,7 @@ async function runOn(
 	const nats = options.mode === "cluster" ? await startNatsServer(sandbox) : null;
 	const port = String(await freePort());
 	const urls = [...databases].map(([service, { url }]) => [databaseVariable(service), url]);
-	const settings = {
+	const shared = {
 		...Object.fromEntries(urls),
 		TRANSPORTER: nats?.url ?? "",
 		NAMESPACE: "faults",
@@ -85,7 +85,7 @@ async function runOn(
 	return runCampaign({
 		...options,
 		traders,
-		deployment: deployment({ mode: options.mode, sandbox, settings }),
+		deployment: deployment(sandbox, processesOf(options.mode, shared)),
 		send: httpClient(`http://127.0.0.1:${port}`),
 		urlOf: (service) => databases.get(service)?.url ?? "",
 	});

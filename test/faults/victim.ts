@@ -10,6 +10,8 @@ export interface Victim {
 	start(settings?: Readonly<Record<string, string>>): ChildProcess;
 	/** Ends it with SIGKILL, if it runs. */
 	kill(): Promise<void>;
+	/** Asks it to end by SIGTERM; gives its exit code, or the signal that ended it. */
+	end(): Promise<number | string>;
 	/** Stops it where it stands, until it is resumed. */
 	pause(): void;
 	resume(): void;
@@ -53,6 +55,16 @@ export function victim({ name, sandbox, launch, onDeath }: VictimOptions): Victi
 			if (!killed || killed.exitCode !== null || killed.signalCode !== null) return;
 			killed.kill("SIGKILL");
 			await once(killed, "exit");
+		},
+		async end() {
+			const ended = child;
+			child = null;
+			if (!ended) return 0;
+			if (ended.exitCode === null && ended.signalCode === null) {
+				ended.kill("SIGTERM");
+				await once(ended, "exit");
+			}
+			return ended.exitCode ?? String(ended.signalCode);
 		},
 		pause: () => void child?.kill("SIGSTOP"),
 		resume: () => void child?.kill("SIGCONT"),

@@ -1,9 +1,12 @@
+import { spawnSync } from "node:child_process";
 import { rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { removePostgres } from "../../lib/embedded-postgres/index.ts";
 
-const [, , folder, home] = process.argv;
-if (!folder || !home) throw new Error("usage: reaper.ts FOLDER HOME");
+const SYSTEM_PATH = "/usr/bin:/bin:/usr/sbin:/sbin";
+
+const [, , folder, home, disk] = process.argv;
+if (!folder || !home || !disk) throw new Error("usage: reaper.ts FOLDER HOME DISK");
 
 /** The processes that whoever started us has told of: `+PID` when one starts, `-PID` when it has ended. */
 const running = new Set<number>();
@@ -22,4 +25,6 @@ for (const pid of running) {
 	}
 }
 await removePostgres(home);
+// Where one was mounted there.
+spawnSync("umount", [disk], { stdio: "ignore", env: { PATH: SYSTEM_PATH } });
 await rm(folder, { recursive: true, force: true });

@@ -3,16 +3,16 @@ import { verify } from "../../../cli/verify/run.ts";
 import type { StatefulService } from "../../../lib/topology.ts";
 import type { Send } from "../../support/http-client.ts";
 import { until } from "../../support/until.ts";
-import { findOffences, type Offence } from "./check.ts";
-import type { ClientLog, Trader } from "./client-log.ts";
-import type { Deployment } from "./deployment.ts";
+import { findOffences, type Offence } from "../product/check.ts";
+import type { ClientLog, Trader } from "../product/client-log.ts";
+import type { Deployment } from "../product/deployment.ts";
+import { MONEY } from "../product/stage.ts";
+import { traffic } from "../product/traffic.ts";
+import { readViews } from "../product/views.ts";
 import { executioner, type Killed } from "./executioner.ts";
 import { PARTS } from "./layout.ts";
 import { planKills } from "./plan.ts";
 import type { Options } from "./report.ts";
-import { MONEY } from "./stage.ts";
-import { traffic } from "./traffic.ts";
-import { readViews } from "./views.ts";
 
 interface CampaignOptions extends Options {
 	readonly traders: readonly Trader[];
@@ -60,7 +60,7 @@ export async function runCampaign(options: CampaignOptions): Promise<Outcome> {
 
 	try {
 		await progress("Processes", async () => {
-			for (const { name } of PARTS[mode]) deployment.start(name, null);
+			for (const { name } of PARTS[mode]) deployment.start(name);
 			await until(() => isReady(send), START_LIMIT_MS);
 		});
 		const startedAt = performance.now();

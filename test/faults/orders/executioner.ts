@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { until } from "../../support/until.ts";
-import type { Deployment } from "./deployment.ts";
+import type { Deployment } from "../product/deployment.ts";
 import type { Kill } from "./plan.ts";
 
 /** A kill that was carried out. */
@@ -66,7 +66,7 @@ export function executioner(plan: readonly Kill[], deployment: Deployment): Exec
 				downSince = performance.now();
 				const next = plan[i + 1];
 				const arm = next?.target === kill.target ? next.at : null;
-				deployment.start(kill.target, arm);
+				deployment.start(kill.target, { at: arm });
 				if (!arm) await onTurnOver(killed.length);
 			}
 			await recovered();

@@ -1,5 +1,6 @@
 import { FAILPOINTS, type Failpoint } from "../../../lib/failpoint.ts";
 import { SERVICE_NAMES, type ServiceName } from "../../../lib/topology.ts";
+import type { Process } from "../product/deployment.ts";
 
 export const MODES = ["cluster", "embedded"] as const;
 export type Mode = (typeof MODES)[number];
@@ -35,6 +36,15 @@ export const PARTS: Readonly<Record<Mode, readonly Part[]>> = {
 		),
 	],
 };
+
+/** The processes of `mode`, with `shared` in the environment of each. */
+export function processesOf(mode: Mode, shared: Readonly<Record<string, string>>): readonly Process[] {
+	return PARTS[mode].map(({ name, services }) =>
+		mode === "embedded"
+			? { name, program: "start", settings: shared }
+			: { name, program: "service", settings: { ...shared, SERVICES: services.join(","), NODE_ID: name } },
+	);
+}
 
 function part(name: string, services: readonly ServiceName[], failpoints: readonly Failpoint[], onPath: boolean): Part {
 	return { name, services, failpoints, onPath };

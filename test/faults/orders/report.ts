@@ -1,7 +1,7 @@
 import type { Report } from "../../../cli/programs.ts";
+import { settledBy } from "../product/client-log.ts";
 import { listed } from "../report.ts";
 import type { Outcome } from "./campaign.ts";
-import { settledBy } from "./client-log.ts";
 import type { Killed } from "./executioner.ts";
 import type { Mode } from "./layout.ts";
 

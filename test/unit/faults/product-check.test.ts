@@ -1,8 +1,8 @@
 import type { Order } from "../../../contracts/orders.ts";
 import type { Fill } from "../../../contracts/trading.ts";
-import { findOffences } from "../../faults/orders/check.ts";
-import type { Answer, Asked, Entry } from "../../faults/orders/client-log.ts";
-import type { View } from "../../faults/orders/views.ts";
+import { findOffences } from "../../faults/product/check.ts";
+import type { Answer, Asked, Entry } from "../../faults/product/client-log.ts";
+import type { View } from "../../faults/product/views.ts";
 import { PLAIN } from "../../support/orders.ts";
 
 const DEPOSITS = { USD: "1000", BTC: "2" };
@@ -83,13 +83,13 @@ test.each<[what: string, kind: string, change: (scene: Scene) => void, offence: 
 	[
 		"a request that was never settled",
 		"unsettled",
-		({ log }) => log.push(entry(placing("late"), { status: 503, body: {} })),
+		({ log }) => log.push(entry(placing("late"), answer(503, {}))),
 		/'late' was never settled/,
 	],
 	[
 		"an internal error",
 		"wrong",
-		({ log }) => log[0]?.answers.unshift({ status: 500, body: { code: "INTERNAL_ERROR" } }),
+		({ log }) => log[0]?.answers.unshift(answer(500, { code: "INTERNAL_ERROR" })),
 		/answered with 500/,
 	],
 	[
@@ -145,15 +145,15 @@ function scene(): Scene {
 		filled_quantity: "1",
 		fee: "0.1",
 	});
-	const told = (of: Order): Answer => ({ status: 201, body: structuredClone({ ...of }) });
+	const told = (of: Order): Answer => answer(201, structuredClone({ ...of }));
 	const log = [
 		entry(placing("buy"), told({ ...buy, status: "pending", filled_quantity: "0", version: 1 }), told(buy)),
-		entry(placing("open"), { status: 0, body: {} }, told(open)),
+		entry(placing("open"), answer(0, {}), told(open)),
 		entry(placing("canceled"), told({ ...canceled, status: "open", version: 1 })),
 		entry({ kind: "cancel", order_id: "ann-canceled" }, told(canceled)),
 		entry(placing("old"), told({ ...old, status: "open", version: 1 })),
 		entry({ kind: "replace", order_id: "ann-old", price: "80" }, told(replacing)),
-		entry(placing("refused"), { status: 422, body: { code: "NO_LIQUIDITY", order_id: "ann-refused" } }),
+		entry(placing("refused"), answer(422, { code: "NO_LIQUIDITY", order_id: "ann-refused" })),
 		{ ...entry(placing("sell", "sell"), told(sell)), user_id: "bob" },
 	];
 	const views = [
@@ -178,11 +178,15 @@ function placing(client_order_id: string, side: "buy" | "sell" = "buy"): Asked {
 }
 
 function entry(asked: Asked, ...answers: Answer[]): Entry {
-	return { user_id: "ann", asked, answers };
+	return { user_id: "ann", asked, begunAt: 0, answers };
+}
+
+function answer(status: number, body: Answer["body"]): Answer {
+	return { status, body, sentAt: 0, answeredAt: 1 };
 }
 
 function refused(code: string): Answer {
-	return { status: 409, body: { code } };
+	return answer(409, { code });
 }
 
 function order(order_id: string, more: Partial<Order>): Order {

@@ -13,16 +13,20 @@ export type Asked =
 	| { readonly kind: "cancel"; readonly order_id: string }
 	| ({ readonly kind: "replace" } & ReplaceOrder);
 
-/** What came back; the status is 0 where nothing did. */
+/** What came back; the status is 0 where nothing did. Times are by `performance.now()`. */
 export interface Answer {
 	readonly status: number;
 	readonly body: Readonly<Record<string, unknown>>;
+	readonly sentAt: number;
+	readonly answeredAt: number;
 }
 
 /** A request with the answers to it, one for each time that it was sent. */
 export interface Entry {
 	readonly user_id: string;
 	readonly asked: Asked;
+	/** When it was sent first. */
+	readonly begunAt: number;
 	readonly answers: Answer[];
 }
 
@@ -44,8 +48,13 @@ export function isRefused({ status }: Answer): boolean {
 	return status >= CLIENT_ERROR.from && status < CLIENT_ERROR.to && !NOT_NOW.has(status);
 }
 
+/** Whether the answer leaves nothing to ask again. */
+export function settles(answer: Answer): boolean {
+	return isSuccess(answer) || isRefused(answer);
+}
+
 /** The last answer, if it settles the request. */
 export function settledBy({ answers }: Entry): Answer | null {
 	const last = answers.at(-1);
-	return last && (isSuccess(last) || isRefused(last)) ? last : null;
+	return last && settles(last) ? last : null;
 }

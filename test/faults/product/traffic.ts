@@ -30,17 +30,26 @@ interface TrafficOptions {
 	readonly traders: readonly Trader[];
 	readonly perSecond: number;
 	readonly seed: number;
+	/** What would begin beside so many others does not: as many as a crowd of programs has under way, unless told. */
+	readonly maxUnderWay?: number;
 	/** Told of each new order that was executed or rests, and when its request was sent: by `performance.now()`. */
-	onPlaced(sentAt: number): void;
+	onPlaced?(sentAt: number): void;
+}
+
+interface Heard extends Pick<Answer, "status" | "body"> {
+	readonly replayed: boolean;
+	/** How long the server wants to be left alone. */
+	readonly retryAfterMs: number;
 }
 
 /** The gateway answers within 5 s, whatever happens behind it. */
 const ANSWER_TIMEOUT_MS = 6_000;
-/** While much is down, what waits for an answer is no more than a crowd of programs would have under way. */
 const MAX_UNDER_WAY = 100;
 const TICK_MS = 10;
-const FIRST_BACKOFF_MS = 100;
-const MAX_BACKOFF_MS = 1_600;
+const FIRST_BACKOFF_MS = 200;
+const BACKOFF_FACTOR = 4;
+/** Clients that all come back soon would be a load of their own, under which nothing recovers. */
+const MAX_BACKOFF_MS = 12_800;
 const SETTLED_POLL_MS = 50;
 const CREATED = 201;
 
@@ -51,7 +60,14 @@ const MAX_OPEN = 40;
 const WORKING: ReadonlySet<unknown> = new Set(["held", "open", "partially_filled"]);
 
 /** The traffic of `traders`. The same seed gives the same wishes as far as their orders fare the same. */
-export function traffic({ send, traders, perSecond, seed, onPlaced }: TrafficOptions): Traffic {
+export function traffic({
+	send,
+	traders,
+	perSecond,
+	seed,
+	maxUnderWay = MAX_UNDER_WAY,
+	onPlaced,
+}: TrafficOptions): Traffic {
 	const random = seeded(seed);
 	const log: Entry[] = [];
 	/** Orders that were answered as working, by trader, and which no request under way is about. */
@@ -64,12 +80,13 @@ export function traffic({ send, traders, perSecond, seed, onPlaced }: TrafficOpt
 
 	function tick(): void {
 		const due = Math.floor(((performance.now() - resumedAt) / 1_000) * perSecond);
-		for (; begun < due; begun++) if (underWay < MAX_UNDER_WAY) begin();
+		for (; begun < due; begun++) if (underWay < maxUnderWay) begin();
 	}
 
 	function begin(): void {
 		const trader = traders[Math.floor(random() * traders.length)] as Trader;
-		const entry: Entry = { user_id: trader.user_id, asked: anyWish(trader), answers: [] };
+		const begunAt = performance.now();
+		const entry: Entry = { user_id: trader.user_id, asked: anyWish(trader), begunAt, answers: [] };
 		log.push(entry);
 		underWay += 1;
 		void settle(trader, entry).finally(() => (underWay -= 1));
@@ -89,16 +106,19 @@ export function traffic({ send, traders, perSecond, seed, onPlaced }: TrafficOpt
 
 	async function settle(trader: Trader, entry: Entry): Promise<void> {
 		let backoffMs = FIRST_BACKOFF_MS;
+		let notBeforeMs = 0;
 		while (!stopped && !settledBy(entry)) {
 			if (entry.answers.length > 0) {
-				await delay(backoffMs * (0.5 + Math.random()));
-				backoffMs = Math.min(2 * backoffMs, MAX_BACKOFF_MS);
+				await delay(Math.max(notBeforeMs, backoffMs * (0.5 + Math.random())));
+				backoffMs = Math.min(BACKOFF_FACTOR * backoffMs, MAX_BACKOFF_MS);
 			}
 			const sentAt = performance.now();
-			const { replayed, ...answer } = await ask(trader, entry.asked);
+			const { replayed, retryAfterMs, status, body } = await ask(trader, entry.asked);
+			const answer = { status, body, sentAt, answeredAt: performance.now() };
 			entry.answers.push(answer);
-			if (isSuccess(answer)) note(trader, answer.body as unknown as Order);
-			if (answer.status === CREATED && !replayed) onPlaced(sentAt);
+			notBeforeMs = retryAfterMs;
+			if (isSuccess(answer)) note(trader, body as unknown as Order);
+			if (status === CREATED && !replayed) onPlaced?.(sentAt);
 		}
 	}
 
@@ -106,18 +126,23 @@ export function traffic({ send, traders, perSecond, seed, onPlaced }: TrafficOpt
 		if (WORKING.has(order.status)) open.get(trader)?.push(order);
 	}
 
-	async function ask({ key }: Trader, asked: Asked): Promise<Answer & { readonly replayed: boolean }> {
-		const sent = { headers: key, timeoutMs: ANSWER_TIMEOUT_MS };
+	async function ask({ key }: Trader, asked: Asked): Promise<Heard> {
+		const options = { headers: key, timeoutMs: ANSWER_TIMEOUT_MS };
 		const reply = () => {
-			if (asked.kind === "place") return send("POST /api/orders", { ...sent, body: asked.order });
-			if (asked.kind === "cancel") return send(`DELETE /api/orders/${asked.order_id}`, sent);
+			if (asked.kind === "place") return send("POST /api/orders", { ...options, body: asked.order });
+			if (asked.kind === "cancel") return send(`DELETE /api/orders/${asked.order_id}`, options);
 			const { kind: _, order_id, ...body } = asked;
-			return send(`PATCH /api/orders/${order_id}`, { ...sent, body });
+			return send(`PATCH /api/orders/${order_id}`, { ...options, body });
 		};
 		// A connection that was cut, and an answer that did not come in time or not whole, tell nothing.
 		return reply().then(
-			({ status, body, headers }) => ({ status, body, replayed: headers.has("Idempotency-Replayed") }),
-			() => ({ status: 0, body: {}, replayed: false }),
+			({ status, body, headers }) => ({
+				status,
+				body,
+				replayed: headers.has("Idempotency-Replayed"),
+				retryAfterMs: 1_000 * Number(headers.get("Retry-After") ?? 0),
+			}),
+			() => ({ status: 0, body: {}, replayed: false, retryAfterMs: 0 }),
 		);
 	}
 

@@ -1,0 +1,60 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { httpClient, type Reply, type Send } from "../../support/http-client.ts";
+
+/** Sends each request to one of several gateways, as a load balancer would. */
+export interface Balancer {
+	readonly send: Send;
+	/** How many gateways are ready, as the last probes told. */
+	ready(): number;
+	stop(): Promise<void>;
+}
+
+interface Gateway {
+	readonly send: Send;
+	ready: boolean;
+}
+
+/** The usual of a readiness probe, and twice as often. */
+const PROBE_EVERY_MS = 500;
+const PROBE_TIMEOUT_MS = 1_000;
+
+/**
+ * Gateways take turns while their `GET /health/ready` answers 200. One that does not, or that has refused or broken a
+ * connection, gets no requests until it is ready; when none is, all do. Nothing is sent twice: what fails, fails.
+ */
+export function balancer(urls: readonly string[]): Balancer {
+	const gateways = urls.map((url): Gateway => ({ send: httpClient(url), ready: false }));
+	const stopping = new AbortController();
+	let turn = 0;
+
+	async function probe(gateway: Gateway): Promise<void> {
+		while (!stopping.signal.aborted) {
+			const answer = gateway.send("GET /health/ready", { timeoutMs: PROBE_TIMEOUT_MS });
+			gateway.ready = await answer.then(
+				({ status }) => status === 200,
+				() => false,
+			);
+			await delay(PROBE_EVERY_MS, undefined, { signal: stopping.signal }).catch(() => {});
+		}
+	}
+
+	const probes = gateways.map(probe);
+	return {
+		async send(route, sent): Promise<Reply> {
+			const ready = gateways.filter((gateway) => gateway.ready);
+			const among = ready.length > 0 ? ready : gateways;
+			const gateway = among[turn++ % among.length] as Gateway;
+			try {
+				return await gateway.send(route, sent);
+			} catch (error) {
+				gateway.ready = false;
+				throw error;
+			}
+		},
+		ready: () => gateways.filter((gateway) => gateway.ready).length,
+		async stop() {
+			stopping.abort();
+			await Promise.all(probes);
+		},
+	};
+}
