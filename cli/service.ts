@@ -11,17 +11,10 @@ await runCommand(async () => {
 	let stopping: Promise<void> | undefined;
 	const stop = () => {
 		stopping ??= broker.stop().then(() => process.exit());
-		return stopping;
 	};
-	for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop());
-	try {
-		await broker.start();
-	} catch (error) {
-		// What could not start must not linger: whoever runs the node starts it again.
-		broker.logger.fatal("The node could not start", error);
-		process.exitCode = 1;
-		await stop();
-	}
+	process.on("SIGTERM", stop);
+	process.on("SIGINT", stop);
+	await broker.start();
 });
 
 // What has been started by then would keep a node alive that serves nothing.

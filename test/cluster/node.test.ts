@@ -68,10 +68,3 @@ test("a probe that has no port to ask says so", async () => {
 		output: expect.stringContaining("METRICS_PORT"),
 	});
 });
-
-test("a node that cannot start ends, so that whoever runs it starts it again", async () => {
-	const url = `postgres://nobody:nothing@127.0.0.1:${await freePort()}/config_db`;
-	const { code, output } = await runCliToEnd("service", { ...settings, [databaseVariable("config")]: url });
-	expect(code).toBe(1);
-	expect(output).toContain("The node could not start");
-});
