@@ -14,5 +14,8 @@ await runCommand(async () => {
 	};
 	process.on("SIGTERM", stop);
 	process.on("SIGINT", stop);
+	// Who started us over a channel and is gone cannot stop us any more. Nor does it read what we print.
+	process.on("disconnect", stop);
 	await broker.start();
+	process.send?.("ready");
 });

@@ -16,6 +16,8 @@ export interface Env {
 	readonly dataDir: string;
 	/** TRANSPORTER: the NATS servers that join the nodes, or null for a process on its own. */
 	readonly transporter: string | null;
+	/** REDIS_URL: the Redis that nodes share what they remember by, or null for each node's own memory. */
+	readonly redisUrl: string | null;
 	/** NAMESPACE: nodes and events of different namespaces do not see each other. */
 	readonly namespace: string;
 	/** NODE_ID: the node's name in the cluster, or null for one made of host name and process id. */
@@ -53,6 +55,7 @@ export function env(source: NodeJS.ProcessEnv = process.env): Env {
 		host: text("HOST", "127.0.0.1"),
 		dataDir: path.resolve(text("DATA_DIR", ".data")),
 		transporter: servers,
+		redisUrl: text("REDIS_URL", "") ? redisUrl(text("REDIS_URL", "")) : null,
 		namespace: identifier("NAMESPACE", text("NAMESPACE", "agt")),
 		nodeId: text("NODE_ID", "") ? identifier("NODE_ID", text("NODE_ID", "")) : null,
 		services: services(text("SERVICES", "")),
@@ -86,6 +89,11 @@ export function setDatabaseUrls(urls: Readonly<Record<string, string>>): void {
 /** This process's environment with `values`, for a process that it starts. */
 export function environmentWith(values: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
 	return { ...process.env, ...values };
+}
+
+/** The folders in which programs are looked for. */
+export function searchPath(): readonly string[] {
+	return (process.env["PATH"] ?? "").split(path.delimiter).filter(Boolean);
 }
 
 /** Lets the gateway of this process take any free port: for an instance that only its own process talks to. */
@@ -148,6 +156,14 @@ function transporter(value: string): string | null {
 		if (!url?.hostname || !["nats:", "tls:"].includes(url.protocol)) {
 			throw wrong("TRANSPORTER", withoutPassword(server), "nats://host:port (more than one by commas), or empty");
 		}
+	}
+	return value;
+}
+
+function redisUrl(value: string): string {
+	const url = URL.parse(value);
+	if (!url?.hostname || !["redis:", "rediss:"].includes(url.protocol)) {
+		throw wrong("REDIS_URL", withoutPassword(value), "redis://:password@host:port or rediss://..., or empty");
 	}
 	return value;
 }
