@@ -52,12 +52,18 @@ export async function claimInstance(
 	}
 	await rm(address, { force: true });
 	await rm(infoFile(dataDir), { force: true });
-	const server = await listen(address, (socket) => void receive(socket, serve));
+	const clients = new Set<net.Socket>();
+	const server = await listen(address, (socket) => {
+		clients.add(socket);
+		socket.once("close", () => clients.delete(socket));
+		void receive(socket, serve);
+	});
 	return {
 		publish: (info) => writeFile(infoFile(dataDir), JSON.stringify(info, null, "\t"), { mode: 0o600 }),
 		async release() {
 			await rm(infoFile(dataDir), { force: true });
 			server.close();
+			for (const client of clients) client.destroy();
 		},
 	};
 }

@@ -68,7 +68,7 @@ export function supervise(recipe: Recipe, { records, tell }: Surroundings): Supe
 	let restarts = 0;
 	let deaths = 0;
 	let retry: NodeJS.Timeout | undefined;
-	let awaited = Promise.withResolvers<void>();
+	let awaited = readinessPromise();
 
 	function enter(next: ProcessState): void {
 		state = next;
@@ -114,9 +114,7 @@ export function supervise(recipe: Recipe, { records, tell }: Surroundings): Supe
 		status: () => ({ name, state, pid: child?.pid ?? null, restarts, since, logFile }),
 		start() {
 			deaths = 0;
-			awaited = Promise.withResolvers<void>();
-			// A death later on, when nobody waits, is told of and no more.
-			awaited.promise.catch(() => {});
+			awaited = readinessPromise();
 			launch();
 			return awaited.promise;
 		},
@@ -129,6 +127,13 @@ export function supervise(recipe: Recipe, { records, tell }: Surroundings): Supe
 			enter("stopped");
 		},
 	};
+}
+
+/** Its rejection, when nobody waits for it, is told of elsewhere. */
+function readinessPromise(): PromiseWithResolvers<void> {
+	const awaited = Promise.withResolvers<void>();
+	awaited.promise.catch(() => {});
+	return awaited;
 }
 
 /** In a session of its own: Ctrl-C is for us alone, who know in which order to stop. */
