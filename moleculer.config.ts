@@ -1,6 +1,7 @@
 import { type BrokerOptions, Errors } from "moleculer";
 import { type Env, env } from "./lib/env.ts";
 import { refuse } from "./lib/refuse.ts";
+import { cacher } from "./lib/shared-cache.ts";
 import { deadline } from "./middlewares/deadline.ts";
 import { guards } from "./middlewares/index.ts";
 
@@ -88,8 +89,7 @@ export function brokerOptions(settings: Env = env()): BrokerOptions {
 		transit: { maxQueueSize: 10_000 },
 		dependencyInterval: 100,
 
-		// Nodes do not see each other's caches, so an entry may be stale for its time to live.
-		cacher: { type: "MemoryLRU", options: { ttl: 5, max: 10_000 } },
+		cacher: cacher(settings.redisUrl),
 		validator: true,
 		metrics: metrics(settings),
 		tracing: false,

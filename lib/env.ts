@@ -1,8 +1,10 @@
 import { isIPv6 } from "node:net";
 import path from "node:path";
+import { isAddressRange } from "./address-ranges.ts";
 import { type ArmedFailpoint, FAILPOINTS } from "./failpoint.ts";
 import { databaseVariable, isStateful, SERVICE_NAMES, type ServiceName, STATEFUL_SERVICES } from "./topology.ts";
 
+const MAX_RATE_LIMIT = 1_000_000;
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace"] as const;
 const LOG_FORMATS = ["text", "json"] as const;
 
@@ -34,6 +36,14 @@ export interface Env {
 	readonly metricsPort: number | null;
 	/** CORS_ORIGINS: the exact origins whose pages may call the gateway. */
 	readonly corsOrigins: readonly string[];
+	/** TRUSTED_PROXIES: the addresses and ranges whose `X-Forwarded-For` says where a request comes from. */
+	readonly trustedProxies: readonly string[];
+	/** RATE_LIMIT_USER: requests of a user, or of one API key, in 10 s. */
+	readonly userRateLimit: number;
+	/** RATE_LIMIT_ADDRESS: requests from an address in 10 s that show no valid credential. */
+	readonly addressRateLimit: number;
+	/** LOGIN_LIMIT: tries to log in to one account from one address in 15 minutes, unless one is right. */
+	readonly loginLimit: number;
 	/** WEBHOOK_PRIVATE_HOSTS: hosts, as `URL` writes them, that webhooks may go to although private, also without TLS. */
 	readonly webhookPrivateHosts: readonly string[];
 	/** SMTP_URL: the server that mail is sent by, or null for mail into files under `dataDir`. */
@@ -64,6 +74,10 @@ export function env(source: NodeJS.ProcessEnv = process.env): Env {
 		databasePoolSize: integer("DATABASE_POOL_SIZE", text("DATABASE_POOL_SIZE", "8"), 2, 100),
 		metricsPort: text("METRICS_PORT", "") ? integer("METRICS_PORT", text("METRICS_PORT", ""), 1, 65_535) : null,
 		corsOrigins: list(text("CORS_ORIGINS", "")).map((origin) => corsOrigin(origin)),
+		trustedProxies: list(text("TRUSTED_PROXIES", "")).map((range) => addressRange(range)),
+		userRateLimit: integer("RATE_LIMIT_USER", text("RATE_LIMIT_USER", "10000"), 1, MAX_RATE_LIMIT),
+		addressRateLimit: integer("RATE_LIMIT_ADDRESS", text("RATE_LIMIT_ADDRESS", "10000"), 1, MAX_RATE_LIMIT),
+		loginLimit: integer("LOGIN_LIMIT", text("LOGIN_LIMIT", "20"), 1, MAX_RATE_LIMIT),
 		webhookPrivateHosts: list(text("WEBHOOK_PRIVATE_HOSTS", "")).map((host) => hostName(host)),
 		smtpUrl: text("SMTP_URL", "") ? smtpUrl(text("SMTP_URL", "")) : null,
 		mailFrom: mailFrom(text("MAIL_FROM", text("SMTP_URL", "") ? "" : "notifications@localhost")),
@@ -172,6 +186,11 @@ function corsOrigin(value: string): string {
 	if (URL.parse(value)?.origin !== value || value === "null") {
 		throw wrong("CORS_ORIGINS", value, "a comma list of origins such as https://app.example.com");
 	}
+	return value;
+}
+
+function addressRange(value: string): string {
+	if (!isAddressRange(value)) throw wrong("TRUSTED_PROXIES", value, "a comma list of addresses or ranges (10.0.0.0/8)");
 	return value;
 }
 

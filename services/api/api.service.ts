@@ -5,7 +5,9 @@ import type { Meta } from "../../contracts/index.ts";
 import { REVOKED } from "../../lib/access-token.ts";
 import { env } from "../../lib/env.ts";
 import { failpoint } from "../../lib/failpoint.ts";
+import { openRedis } from "../../lib/redis.ts";
 import { call } from "../../lib/service.ts";
+import { clientAddress } from "./client-address.ts";
 import { closeServer } from "./close-server.ts";
 import { openDenialQueue } from "./denial-queue.ts";
 import { assertInScope } from "./endpoint.ts";
@@ -14,6 +16,7 @@ import { beginRequest, type Gateway, gatewayMethods, type Request } from "./gate
 import { healthRoutes } from "./health.ts";
 import { openIdentity } from "./identity.ts";
 import { GATEWAY_CALL_MS, MAX_STREAMS } from "./limits.ts";
+import { rateLimits } from "./rate-limits.ts";
 import { parametersOf } from "./request.ts";
 import { streamSlots } from "./stream-slots.ts";
 
@@ -40,23 +43,46 @@ const route = {
 	) {
 		const endpoint = request.$alias?.endpoint;
 		if (!endpoint) return;
-		if (request.$action.auth !== "public") {
-			const user = await this.identity.identify(request.headers, ctx.meta.client?.ip ?? "");
-			assertInScope(endpoint, user);
-			Object.assign(ctx.meta, { user });
-		}
+		await admit(this, ctx, request, response);
 		if (endpoint.streams) this.streams.take(response);
 		request.$params = await parametersOf(endpoint, request, request.$params.params, request.query);
+		if (endpoint.guarded) await this.rates.countLogin(String(request.$params[endpoint.guarded]), addressIn(ctx));
 		failpoint("api.before_call");
 	},
 
-	async onAfterCall(ctx: Context<unknown, Meta>, _route: unknown, request: Request, _response: unknown, result: never) {
+	async onAfterCall(
+		this: Gateway,
+		ctx: Context<unknown, Meta>,
+		_route: unknown,
+		request: Request,
+		_response: unknown,
+		result: never,
+	) {
 		failpoint("api.before_answer");
 		const endpoint = request.$alias?.endpoint;
+		if (endpoint?.guarded) await this.rates.forgetLogins(String(request.$params[endpoint.guarded]), addressIn(ctx));
 		const answer = endpoint?.answer ? await endpoint.answer(result, ctx, request.$params) : { body: result };
 		return { status: endpoint?.status ?? 200, ...answer };
 	},
 };
+
+/** Counts the request under whoever sent it, who is then known. */
+async function admit(gateway: Gateway, ctx: Context<unknown, Meta>, request: Request, response: ServerResponse) {
+	const { endpoint } = request.$alias ?? {};
+	if (!endpoint) return;
+	if (request.$action.auth === "public") return gateway.rates.countAddress(addressIn(ctx), response);
+	const user = await gateway.identity.identify(request.headers, addressIn(ctx)).catch(async (error) => {
+		await gateway.rates.countAddress(addressIn(ctx), response);
+		throw error;
+	});
+	await gateway.rates.countUser(user, response);
+	assertInScope(endpoint, user);
+	Object.assign(ctx.meta, { user });
+}
+
+function addressIn(ctx: Context<unknown, Meta>): string {
+	return ctx.meta.client?.ip ?? "";
+}
 
 const api: ServiceSchema<ServiceSettingSchema & Record<string, unknown>, unknown, unknown, Gateway> = {
 	name: "api",
@@ -65,7 +91,6 @@ const api: ServiceSchema<ServiceSettingSchema & Record<string, unknown>, unknown
 		// Functions, which nodes cannot tell each other.
 		$secureSettings: ["routes", "rootCallOptions"],
 		routes: [route],
-		rootCallOptions: beginRequest,
 		logRequest: null,
 		logRequestParams: null,
 		logResponse: null,
@@ -89,8 +114,12 @@ const api: ServiceSchema<ServiceSettingSchema & Record<string, unknown>, unknown
 	},
 
 	created() {
-		const { port, host, corsOrigins } = env();
-		Object.assign(this.settings, { port, ip: host });
+		const settings = env();
+		const { port, host, corsOrigins, redisUrl, trustedProxies } = settings;
+		this.addressOf = clientAddress(trustedProxies);
+		this.redis = redisUrl ? openRedis(redisUrl, this.logger) : null;
+		this.rates = rateLimits(settings, this.redis);
+		Object.assign(this.settings, { port, ip: host, rootCallOptions: beginRequest.bind(null, this) });
 		this.origins = new Set(corsOrigins);
 		this.identity = openIdentity(this.broker);
 		this.streams = streamSlots(MAX_STREAMS);
@@ -103,6 +132,7 @@ const api: ServiceSchema<ServiceSettingSchema & Record<string, unknown>, unknown
 	async stopped() {
 		await this.drain();
 		this.identity.stop();
+		this.redis?.disconnect();
 	},
 };
 

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { Readable } from "node:stream";
+import type { Redis } from "ioredis";
 import type { CallingOptions, Service } from "moleculer";
 import type { Alias, IncomingRequest } from "moleculer-web";
 import type { Meta } from "../../contracts/index.ts";
@@ -11,6 +12,7 @@ import { type OutgoingAnswer, sendJson, sendOptions, sendStream, setCorsHeaders,
 import type { Identity } from "./identity.ts";
 import * as limits from "./limits.ts";
 import { problemBody, problemHeaders, problemOf } from "./problem.ts";
+import type { RateLimits } from "./rate-limits.ts";
 import { requestIdOf } from "./request.ts";
 import type { StreamSlots } from "./stream-slots.ts";
 
@@ -23,6 +25,9 @@ export interface Gateway extends Service {
 	denials: DenialQueue;
 	streams: StreamSlots;
 	origins: ReadonlySet<string>;
+	rates: RateLimits;
+	redis: Redis | null;
+	addressOf(request: IncomingMessage): string;
 	/** Set while the gateway stops; resolves when it has. */
 	closing: Promise<void> | undefined;
 	drain(): Promise<void>;
@@ -41,15 +46,21 @@ export type Request = Omit<IncomingRequest, "query" | "$alias"> & { query: URLSe
 const NO_QUERY = new URLSearchParams();
 
 /** Begins every request: its id, its deadline, and what every answer carries. */
-export function beginRequest(options: CallingOptions, request: IncomingMessage, response: ServerResponse): void {
+export function beginRequest(
+	gateway: Pick<Gateway, "addressOf" | "rates">,
+	options: CallingOptions,
+	request: IncomingMessage,
+	response: ServerResponse,
+): void {
 	const { "x-request-id": givenId, "user-agent": agent = "" } = request.headers;
 	const meta: Meta = {
 		deadline: Date.now() + limits.REQUEST_TIME_MS,
-		client: { ip: request.socket.remoteAddress ?? "", user_agent: agent.slice(0, limits.MAX_USER_AGENT_LENGTH) },
+		client: { ip: gateway.addressOf(request), user_agent: agent.slice(0, limits.MAX_USER_AGENT_LENGTH) },
 	};
 	options.requestID = requestIdOf(givenId);
 	options.meta = meta;
 	setHeaders(response, options.requestID);
+	response.setHeader("RateLimit-Policy", gateway.rates.policy);
 }
 
 /** Methods of moleculer-web that we do otherwise, under its names, and a few of our own. */
