@@ -3,6 +3,7 @@ import { type Env, env } from "./lib/env.ts";
 import { refuse } from "./lib/refuse.ts";
 import { cacher } from "./lib/shared-cache.ts";
 import { deadline } from "./middlewares/deadline.ts";
+import { endpointLives } from "./middlewares/endpoint-lives.ts";
 import { guards } from "./middlewares/index.ts";
 
 /** An order is answered in tens of milliseconds; after this long its outcome is better asked for than waited for. */
@@ -34,9 +35,17 @@ const MIDDLEWARES: NonNullable<BrokerOptions["middlewares"]> = [
 	"ContextTracker",
 	"Timeout",
 	"CircuitBreaker",
+	endpointLives,
 	"ErrorHandler",
 	...guards,
 ];
+
+const TRANSIT: NonNullable<BrokerOptions["transit"]> & { serviceChangedDebounceTime: number } = {
+	// Waiting packets are those of calls: without a limit a NATS that is away would fill the memory.
+	maxQueueSize: 10_000,
+	// What a node has begun to serve it tells at once; by default it waits for a second, and nobody calls it until then.
+	serviceChangedDebounceTime: 50,
+};
 
 /** What went wrong inside stays in this node's log: messages may hold SQL, paths and personal data. */
 const hideInternalErrors: NonNullable<BrokerOptions["errorHandler"]> = function (error, info) {
@@ -78,15 +87,14 @@ export function brokerOptions(settings: Env = env()): BrokerOptions {
 			enabled: true,
 			threshold: 0.5,
 			minRequestCount: 20,
-			// Short, so that one good minute does not outvote the bad second that follows it.
-			windowTime: 10,
+			// Short: the bad seconds have to outvote the good ones that stand before them in the same window.
+			windowTime: 3,
 			halfOpenTime: 2_000,
 			check: (error) => ENDPOINT_FAILURES.has((error as Errors.MoleculerError).type),
 		},
 		// Commands that arrive together share a commit, so many may run at once; what waits beyond is refused with 429.
 		bulkhead: { enabled: true, concurrency: 512, maxQueueSize: 1_024 },
-		// Waiting packets are those of calls: without a limit a NATS that is away would fill the memory.
-		transit: { maxQueueSize: 10_000 },
+		transit: TRANSIT,
 		dependencyInterval: 100,
 
 		cacher: cacher(settings.redisUrl),

@@ -18,9 +18,12 @@ interface Source {
 	readonly code: string;
 }
 
-const SOURCES: readonly Source[] = globSync("{bench,cli,contracts,lib,middlewares,mixins,services,test}/**/*.ts", {
-	cwd: ROOT,
-})
+const SOURCES: readonly Source[] = globSync(
+	"{bench,cli,examples,contracts,lib,middlewares,mixins,services,test}/**/*.ts",
+	{
+		cwd: ROOT,
+	},
+)
 	.concat("moleculer.config.ts")
 	.sort()
 	.map((file) => {
@@ -54,6 +57,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 	services: ["services", "domain", "mixins", "lib", "kernel", "contracts", "package"],
 	"moleculer.config.ts": ["middlewares", "lib", "kernel", "contracts", "package"],
 	cli: ["cli", ...PROGRAM],
+	examples: ["examples", "cli", ...PROGRAM],
 	bench: ["bench", "cli", "test", ...PROGRAM],
 };
 

@@ -34,8 +34,12 @@ export interface Crew {
 const READY_PATIENCE_MS = 120_000;
 const READY_POLL_MS = 100;
 
-/** The processes of `servers` and `nodes`. */
-export function openCrew(servers: readonly Supervised[], nodes: readonly Node[]): Crew {
+/** The processes of `servers` and `nodes`; `isKnown` tells of a node whether the others know that it serves. */
+export function openCrew(
+	servers: readonly Supervised[],
+	nodes: readonly Node[],
+	isKnown: (plan: NodePlan) => boolean,
+): Crew {
 	const gateways = nodes.filter(({ plan }) => plan.service === "api");
 	const others = nodes.filter(({ plan }) => plan.service !== "api");
 	let restarting = false;
@@ -43,8 +47,8 @@ export function openCrew(servers: readonly Supervised[], nodes: readonly Node[])
 
 	async function allServe(): Promise<void> {
 		const patience = performance.now() + READY_PATIENCE_MS;
-		for (const { plan } of gateways) {
-			while (!(await isReady(plan.url as string))) {
+		for (const { plan } of nodes) {
+			while (!isKnown(plan) || (plan.url !== null && !(await isReady(plan.url)))) {
 				if (performance.now() > patience) throw usageError(`${plan.name} does not become ready: see the logs`);
 				await delay(READY_POLL_MS);
 			}

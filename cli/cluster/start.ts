@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { ServiceBroker } from "moleculer";
 import { type Env, env } from "../../lib/env.ts";
-import { SERVICE_NAMES, STATEFUL_SERVICES } from "../../lib/topology.ts";
+import { STATEFUL_SERVICES } from "../../lib/topology.ts";
 import { brokerOptions } from "../../moleculer.config.ts";
 import { type Databases, migrateAll, openDatabases } from "../databases.ts";
 import { type DemoUsers, seedDemo } from "../demo.ts";
@@ -14,7 +14,7 @@ import { serveControl } from "./control.ts";
 import { type Crew, openCrew } from "./crew.ts";
 import { endLeftovers, openRecords } from "./leftovers.ts";
 import { boundLogs } from "./log-file.ts";
-import { clusterFolder, nodeRecipe, nodeSettings, planNodes, type Scale } from "./plan.ts";
+import { clusterFolder, type NodePlan, nodeRecipe, nodeSettings, planNodes, type Scale } from "./plan.ts";
 import { planNats, planRedis } from "./servers.ts";
 import { type Recipe, type Supervised, supervise } from "./supervised.ts";
 
@@ -92,12 +92,10 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 			closers,
 		};
 		const foundation = await layFoundation(surroundings);
-		const crew = await startCrew(surroundings, foundation, ports);
-
 		const { transporter, databases } = foundation;
 		const broker = await joinCluster(settings, transporter);
 		closers.push(() => broker.stop());
-		await broker.waitForServices([...SERVICE_NAMES]);
+		const crew = await startCrew(surroundings, foundation, ports, broker);
 		const ours = databases.embedded.length === STATEFUL_SERVICES.length;
 		const demoUsers = ours ? await progress("Demo users", () => seedDemo(broker, settings.dataDir)) : null;
 		const url = gatewayUrl(settings.host, ports[0] as number);
@@ -140,6 +138,7 @@ async function startCrew(
 	{ folder, settings, options, supervise: keep, closers }: Surroundings,
 	{ databases, servers, transporter, redisUrl }: Foundation,
 	ports: readonly number[],
+	broker: ServiceBroker,
 ): Promise<Crew> {
 	const common = { transporter, redisUrl, dataDir: settings.dataDir, databaseUrl: urlOf(databases) };
 	const metricsBase = options.metrics ? (settings.metricsPort ?? METRICS_PORT) : null;
@@ -147,11 +146,17 @@ async function startCrew(
 		plan: { ...plan, url: plan.port === null ? null : gatewayUrl(settings.host, plan.port) },
 		process: keep(nodeRecipe(plan, nodeSettings(plan, common), logFile(folder, plan.name))),
 	}));
-	const crew = openCrew(servers, nodes);
+	const crew = openCrew(servers, nodes, (plan) => serves(broker, plan));
 	closers.push(boundLogs(crew.list().map(({ logFile: file }) => file)));
 	closers.push(crew.stopNodes);
 	await options.progress(`Services (${nodes.length} processes)`, crew.startNodes);
 	return crew;
+}
+
+/** Whether `broker` would call the node for its service. */
+function serves(broker: ServiceBroker, { name, service }: NodePlan): boolean {
+	const known = broker.registry.getServiceList({ onlyAvailable: true });
+	return known.some((entry) => entry.name === service && entry.nodeID === name);
 }
 
 function logFile(folder: string, name: string): string {
