@@ -61,7 +61,7 @@ test("what one node has read of what is the same for all, others need not read",
 });
 
 test.each([
-	["hangs", () => server.pause(), () => server.resume()],
+	["hangs", async () => server.pause(), async () => server.resume()],
 	["has crashed", () => server.kill(), () => server.start()],
 ])("while Redis %s requests are served and nobody logs in; afterwards all is as before", async (_how, end, begin) => {
 	await guess();
