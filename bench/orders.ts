@@ -3,13 +3,14 @@ import { wholeNumber } from "../cli/options.ts";
 import type { Report } from "../cli/programs.ts";
 import { type Progress, progressOn } from "../cli/progress.ts";
 import { openDb } from "../lib/db.ts";
-import { databaseName, databaseVariable, STATEFUL_SERVICES } from "../lib/topology.ts";
+import { databaseName } from "../lib/topology.ts";
 import { onServer, serverUrl } from "../test/support/databases.ts";
-import { openSandbox, type Sandbox } from "../test/support/sandbox.ts";
+import { openSandbox } from "../test/support/sandbox.ts";
 import { describeMachine } from "./machine.ts";
 import { type Child, startChild } from "./orders/children.ts";
 import { sendLoad } from "./orders/load.ts";
 import { type Figures, figuresOf, type Measured, reportOf, type Taken } from "./orders/report.ts";
+import { startProduct } from "./orders/start-product.ts";
 import { prepareTpcb, type Tpcb } from "./orders/tpcb.ts";
 import { emptyTraffic, orderTraffic, type ProductTold } from "./orders/traffic.ts";
 
@@ -20,7 +21,6 @@ export const summary =
 const CONNECTIONS = [64, 256] as const;
 const MAX_SECONDS = 600;
 const MAX_ROUNDS = 20;
-const TRADERS = 32;
 /** Pools of the services, and 256 clients of TPC-B. */
 const MAX_DATABASE_CONNECTIONS = 450;
 /** Until the code that runs most is compiled. */
@@ -51,17 +51,6 @@ export async function run(args: readonly string[]): Promise<Report> {
 	} finally {
 		await sandbox.remove();
 	}
-}
-
-/** The embedded mode on databases of the sandbox's server, which TPC-B uses too. */
-async function startProduct(sandbox: Sandbox): Promise<Child<ProductTold>> {
-	const names = STATEFUL_SERVICES.map(databaseName);
-	await onServer(async (server) => {
-		for (const name of names) await server.query(`CREATE DATABASE ${name}`);
-	});
-	const urls = STATEFUL_SERVICES.map((service) => [databaseVariable(service), serverUrl(databaseName(service))]);
-	const env = { ...Object.fromEntries(urls), PORT: "0", DATA_DIR: sandbox.folder, LOG_LEVEL: "warn" };
-	return startChild<ProductTold>(sandbox, "product.ts", [String(TRADERS)], env);
 }
 
 async function createTpcb(): Promise<Tpcb> {

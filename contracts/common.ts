@@ -49,5 +49,7 @@ export interface Meta {
 	readonly forwarded?: true;
 	readonly user?: Principal;
 	readonly deadline?: number;
+	/** The span that the call belongs to, as W3C Trace Context has it; only where nodes are traced. */
+	readonly traceparent?: string;
 	readonly client?: { readonly ip: string; readonly user_agent: string };
 }

@@ -24,6 +24,8 @@ export interface Envelope<Type extends string = string, Data = unknown> {
 	readonly causation_id: string | null;
 	/** Null when the cluster itself is: a timer, or an event that led to this one. */
 	readonly actor: Actor | null;
+	/** The span that told it, where that is traced: on its way to consumers alone, no part of the history. */
+	readonly traceparent?: string;
 }
 
 /**

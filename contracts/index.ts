@@ -4,6 +4,7 @@ import type { ConfigApi, ConfigEvents } from "./config.ts";
 import type { DataApi, DataEvents } from "./data.ts";
 import type { Envelope, EventsApi, EventsEvents } from "./events.ts";
 import type { HealthApi } from "./health.ts";
+import type { MetricsApi } from "./metrics.ts";
 import type { NotificationsApi, NotificationsEvents } from "./notifications.ts";
 import type { OrdersApi, OrdersEvents } from "./orders.ts";
 import type { RiskApi, RiskEvents } from "./risk.ts";
@@ -20,6 +21,7 @@ export interface Services {
 	data: DataApi;
 	events: EventsApi;
 	health: HealthApi;
+	metrics: MetricsApi;
 	notifications: NotificationsApi;
 	orders: OrdersApi;
 	risk: RiskApi;

@@ -180,6 +180,14 @@ export interface OpenExposure {
 	readonly open_sell_notional: Decimal;
 }
 
+/** Which orders; what is not given may be anything. */
+export interface OrderFilter {
+	readonly order_id?: string;
+	readonly user_id?: string;
+	readonly symbol?: string;
+	readonly status?: OrderStatus;
+}
+
 export interface OrdersApi {
 	place(params: PlaceOrder): Placement;
 	validate(params: PlaceOrder): DryRun;
@@ -194,6 +202,8 @@ export interface OrdersApi {
 	replace(params: ReplaceOrder): Placement;
 	cancelAll(params: { readonly symbol?: string; readonly side?: Side }): readonly CancelResult[];
 	setStatus(params: { readonly order_id: string; readonly status: OrderStatus }): Order;
+	/** For operators. The newest orders of all users, or those that agree with what is given. */
+	browse(params: OrderFilter & { readonly limit: number }): readonly Order[];
 	/** For services. By symbol; a symbol without open orders is left out. */
 	openExposure(params: { readonly user_id: string }): readonly OpenExposure[];
 }

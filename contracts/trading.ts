@@ -167,6 +167,15 @@ export interface Depth {
 	readonly asks: readonly (readonly [Decimal, Decimal])[];
 }
 
+/** Who writes a market, on the database's clock: nobody (null) when no lease is in force, which then has 0 ms left. */
+export interface MarketLease {
+	readonly symbol: string;
+	readonly owner: string | null;
+	/** Grows with each new writer. */
+	readonly epoch: number;
+	readonly left_ms: number;
+}
+
 export interface TradingApi {
 	submit(params: SubmitOrder): ExecutionReport;
 	/**
@@ -193,6 +202,8 @@ export interface TradingApi {
 	deposit(params: TransferRequest): { readonly transfer: Transfer; readonly replayed: boolean };
 	withdraw(params: TransferRequest): { readonly transfer: Transfer; readonly replayed: boolean };
 	depth(params: { readonly symbol: string; readonly depth?: number }): Depth;
+	/** For operators. By symbol. */
+	leases(): readonly MarketLease[];
 }
 
 export interface TradingEvents {

@@ -1,4 +1,6 @@
+import type { Span } from "@opentelemetry/api";
 import { refuse } from "./refuse.ts";
+import { activeSpan, within } from "./tracing/context.ts";
 
 interface BatchOptions<Item, Result> {
 	/** The most items one run gets. */
@@ -9,8 +11,15 @@ interface BatchOptions<Item, Result> {
 	run(items: readonly Item[]): Promise<readonly (Result | Error)[]>;
 }
 
+/** A run of so many items shows that many more are on their way: the next one lets them come together. */
+const BUSY_BATCH = 6;
+/** It then waits as long as the run before it took, and no longer than this. */
+const MAX_REST_MS = 20;
+
 interface Waiting<Item, Result> {
 	readonly item: Item;
+	/** What it is part of, where that is traced. */
+	readonly span: Span | undefined;
 	resolve(result: Result): void;
 	reject(error: unknown): void;
 }
@@ -23,7 +32,8 @@ export interface Batcher<Item, Result> {
 
 /**
  * Group commit: one run at a time, and whatever arrives while it lasts goes together into the next. An idle batcher
- * runs an item at once, so grouping costs no latency; under load one COMMIT serves many.
+ * runs an item at once, so grouping costs no latency; under load one COMMIT serves many, and a busy one rests between
+ * runs so that it serves more.
  */
 export function batcher<Item, Result>(options: BatchOptions<Item, Result>): Batcher<Item, Result> {
 	let waiting: Waiting<Item, Result>[] = [];
@@ -33,14 +43,22 @@ export function batcher<Item, Result>(options: BatchOptions<Item, Result>): Batc
 		while (waiting.length > 0) {
 			const batch = waiting.slice(0, options.maxBatch);
 			waiting = waiting.slice(batch.length);
+			const startedAt = performance.now();
 			await settle(batch);
+			if (batch.length >= BUSY_BATCH) await rest(performance.now() - startedAt);
 		}
 		loop = null;
 	}
 
+	function rest(workedMs: number): Promise<void> {
+		return new Promise((done) => setTimeout(done, Math.min(workedMs, MAX_REST_MS)));
+	}
+
 	async function settle(batch: readonly Waiting<Item, Result>[]): Promise<void> {
 		try {
-			const results = await options.run(batch.map((entry) => entry.item));
+			// The run is part of whatever its first traced item is: the loop itself was begun by another.
+			const span = batch.find((entry) => entry.span)?.span;
+			const results = await within(span, () => options.run(batch.map((entry) => entry.item)));
 			if (results.length !== batch.length) throw new Error("a batch must give one result per item");
 			batch.forEach((entry, i) => {
 				const result = results[i] as Result | Error;
@@ -56,7 +74,7 @@ export function batcher<Item, Result>(options: BatchOptions<Item, Result>): Batc
 		add(item) {
 			if (waiting.length >= options.maxQueue) return Promise.reject(refuse("CAPACITY_EXCEEDED"));
 			return new Promise((resolve, reject) => {
-				waiting.push({ item, resolve, reject });
+				waiting.push({ item, span: activeSpan(), resolve, reject });
 				// The start waits a turn of the event loop, so that calls of one turn share the first run.
 				loop ??= new Promise<void>((done) => setImmediate(() => void runBatches().then(done)));
 			});

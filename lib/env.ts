@@ -34,6 +34,10 @@ export interface Env {
 	readonly databasePoolSize: number;
 	/** METRICS_PORT: where the node shows its metrics to Prometheus, on HOST; null for nowhere. */
 	readonly metricsPort: number | null;
+	/** TRACING_URL: the collector that takes spans by OTLP over HTTP, or null for none. */
+	readonly tracingUrl: string | null;
+	/** TRACING_SAMPLE: the share of requests that are traced. */
+	readonly tracingSample: number;
 	/** CORS_ORIGINS: the exact origins whose pages may call the gateway. */
 	readonly corsOrigins: readonly string[];
 	/** TRUSTED_PROXIES: the addresses and ranges whose `X-Forwarded-For` says where a request comes from. */
@@ -73,6 +77,8 @@ export function env(source: NodeJS.ProcessEnv = process.env): Env {
 		logFormat: oneOf("LOG_FORMAT", text("LOG_FORMAT", process.stdout.isTTY ? "text" : "json"), LOG_FORMATS),
 		databasePoolSize: integer("DATABASE_POOL_SIZE", text("DATABASE_POOL_SIZE", "8"), 2, 100),
 		metricsPort: text("METRICS_PORT", "") ? integer("METRICS_PORT", text("METRICS_PORT", ""), 1, 65_535) : null,
+		tracingUrl: text("TRACING_URL", "") ? tracingUrl(text("TRACING_URL", "")) : null,
+		tracingSample: share("TRACING_SAMPLE", text("TRACING_SAMPLE", "1")),
 		corsOrigins: list(text("CORS_ORIGINS", "")).map((origin) => corsOrigin(origin)),
 		trustedProxies: list(text("TRUSTED_PROXIES", "")).map((range) => addressRange(range)),
 		userRateLimit: integer("RATE_LIMIT_USER", text("RATE_LIMIT_USER", "10000"), 1, MAX_RATE_LIMIT),
@@ -120,10 +126,15 @@ export function isSettingError(error: unknown): error is Error {
 	return error instanceof Error && error.name === "SettingError";
 }
 
-function wrong(name: string, value: string, allowed: string): Error {
-	const error = new Error(`${name}=${JSON.stringify(value)} is wrong: it must be ${allowed}`);
+/** An error about a wrong setting: a line that says all. */
+export function settingError(message: string): Error {
+	const error = new Error(message);
 	error.name = "SettingError";
 	return error;
+}
+
+function wrong(name: string, value: string, allowed: string): Error {
+	return settingError(`${name}=${JSON.stringify(value)} is wrong: it must be ${allowed}`);
 }
 
 function integer(name: string, value: string, min: number, max: number): number {
@@ -132,6 +143,11 @@ function integer(name: string, value: string, min: number, max: number): number 
 		throw wrong(name, value, `a whole number from ${min} to ${max}`);
 	}
 	return parsed;
+}
+
+function share(name: string, value: string): number {
+	if (!/^(0(\.\d+)?|1(\.0+)?)$/.test(value)) throw wrong(name, value, "a number from 0 to 1, such as 0.05");
+	return Number(value);
 }
 
 function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
@@ -192,6 +208,14 @@ function corsOrigin(value: string): string {
 function addressRange(value: string): string {
 	if (!isAddressRange(value)) throw wrong("TRUSTED_PROXIES", value, "a comma list of addresses or ranges (10.0.0.0/8)");
 	return value;
+}
+
+/** A collector's address without a path gets the usual one. */
+function tracingUrl(value: string): string {
+	const url = URL.parse(value);
+	if (!url?.hostname || !["http:", "https:"].includes(url.protocol))
+		throw wrong("TRACING_URL", withoutPassword(value), "http://host:port or https://..., a collector that takes OTLP");
+	return url.pathname === "/" ? new URL("/v1/traces", url).href : url.href;
 }
 
 function hostName(value: string): string {

@@ -31,5 +31,5 @@ function sharedCacher(redisUrl: string): Cacher {
 	shared.set = (key, value, ttl) => set(key, value, ttl).catch(() => {});
 	const close = shared.close.bind(shared);
 	shared.close = () => close().catch(() => void shared.client.disconnect());
-	return shared as unknown as Cacher;
+	return shared as Cacher;
 }

@@ -30,7 +30,7 @@ export const TELLERS = [
 ] as const;
 
 /** Every service of the cluster: the folders under `services/`, the values of `SERVICES`, what readiness waits for. */
-export const SERVICE_NAMES = ["api", "health", ...STATEFUL_SERVICES] as const;
+export const SERVICE_NAMES = ["api", "health", "metrics", ...STATEFUL_SERVICES] as const;
 
 export type StatefulService = (typeof STATEFUL_SERVICES)[number];
 export type ConsumerName = (typeof CONSUMERS)[number];

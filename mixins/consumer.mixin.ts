@@ -8,8 +8,9 @@ import { discard, findDeadLetter, listDeadLetters, redrive } from "../lib/event-
 import { deliveryCounts } from "../lib/event-bus/deliveries.ts";
 import { forgetTakenOver, unhandledOf } from "../lib/event-bus/inbox.ts";
 import { addOutermost } from "../lib/event-bus/lifecycle.ts";
-import { pollGauges } from "../lib/metrics.ts";
+import { pollGauges } from "../lib/metrics/poll.ts";
 import { internalActions, mixin } from "../lib/service.ts";
+import { traceHandling } from "../lib/tracing/events.ts";
 
 interface Vars {
 	readonly db: Db;
@@ -64,7 +65,7 @@ export function consumer(name: string, { recordedIn, except = [] }: Options = {}
 						name,
 						db: this.db,
 						transport: joinBus(this.broker),
-						handlers: boundTo(this, handlersOf(this)),
+						handlers: boundTo(this, name, handlersOf(this)),
 						keepsInbox: !recordedIn,
 						logger: this.logger,
 					});
@@ -89,11 +90,11 @@ export function consumer(name: string, { recordedIn, except = [] }: Options = {}
 }
 
 const GAUGES = {
-	waiting: "consumer.waiting_events",
-	delay_ms: "consumer.delay_ms",
-	retrying: "consumer.retrying_events",
-	parked: "consumer.parked_events",
-	dead: "consumer.dead_letters",
+	waiting: "consumer_waiting_events",
+	delay_ms: "consumer_delay_ms",
+	retrying: "consumer_retrying_events",
+	parked: "consumer_parked_events",
+	dead: "consumer_dead_letters",
 } as const;
 
 async function backlogOf(service: Consuming) {
@@ -112,7 +113,12 @@ function handlersOf(service: Service): Handlers {
 }
 
 /** One function under several types stays one, so that it gets their events together. */
-function boundTo(service: Service, handlers: Handlers): Handlers {
-	const bound = new Map(Object.values(handlers).map((handler) => [handler, handler.bind(service)]));
+function boundTo(service: Service, name: string, handlers: Handlers): Handlers {
+	const { broker } = service;
+	const bind =
+		(handler: Handlers[string]): Handlers[string] =>
+		(tx, events) =>
+			traceHandling(broker, name, events, () => handler.call(service, tx, events));
+	const bound = new Map(Object.values(handlers).map((handler) => [handler, bind(handler)]));
 	return Object.fromEntries(Object.entries(handlers).map(([type, handler]) => [type, bound.get(handler) ?? handler]));
 }

@@ -1,8 +1,10 @@
 import path from "node:path";
 import { type Db, openDb } from "../lib/db.ts";
 import { env } from "../lib/env.ts";
+import { showPool } from "../lib/metrics/pool.ts";
 import { pendingMigrations } from "../lib/migrate.ts";
 import { mixin } from "../lib/service.ts";
+import { tracedDb } from "../lib/tracing/db.ts";
 
 /** What a service with a database of its own has: `this.db`. */
 export interface Database {
@@ -33,12 +35,14 @@ export function database(name: string, options: Options = {}) {
 		},
 		created() {
 			const { databaseUrl, databasePoolSize } = env();
-			this.db = openDb(databaseUrl(name), {
+			const db = openDb(databaseUrl(name), {
 				applicationName: `${name}@${this.broker.nodeID}`,
 				poolSize: databasePoolSize,
 				byKeys: true,
 				...options,
 			});
+			showPool(this.broker, name, db);
+			this.db = tracedDb(this.broker, name, db);
 		},
 		async started() {
 			const pending = await pendingMigrations(this.db, path.join(SERVICES_FOLDER, name, "migrations"));

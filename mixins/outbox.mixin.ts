@@ -5,8 +5,9 @@ import { joinBus, leaveBus } from "../lib/event-bus/bus.ts";
 import { addOutermost } from "../lib/event-bus/lifecycle.ts";
 import { forgetTold, outboxBacklog, type Staged, stage } from "../lib/event-bus/outbox.ts";
 import { type Relay, startRelay } from "../lib/event-bus/relay.ts";
-import { pollGauges } from "../lib/metrics.ts";
+import { pollGauges } from "../lib/metrics/poll.ts";
 import { internalActions, mixin } from "../lib/service.ts";
+import { tracedTransport } from "../lib/tracing/events.ts";
 
 /** What a service that tells events has. */
 export interface Outbox {
@@ -20,12 +21,12 @@ interface Vars {
 	stopOutboxGauges: (() => void) | null;
 }
 
-const GAUGES = { unpublished: "outbox.unpublished_events", oldest_age_ms: "outbox.oldest_age_ms" } as const;
+const GAUGES = { unpublished: "outbox_unpublished_events", oldest_age_ms: "outbox_oldest_age_ms" } as const;
 
 /** Gives the service `name` an outbox, and publishes it while the broker runs. Needs `database(name)`. */
 export function outbox(name: string) {
 	function start(service: Service & Vars): void {
-		const transport = joinBus(service.broker);
+		const transport = tracedTransport(service.broker, name, joinBus(service.broker));
 		service.relay = startRelay({ db: service.db, source: name, transport, logger: service.logger });
 		service.stopOutboxGauges = pollGauges(service.broker, { service: name }, GAUGES, () => outboxBacklog(service.db));
 	}

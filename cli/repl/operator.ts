@@ -1,9 +1,10 @@
 import { createRequire } from "node:module";
 import type { REPLServer } from "node:repl";
-import type { CallingOptions, ServiceBroker } from "moleculer";
+import { type CallingOptions, Errors, type ServiceBroker } from "moleculer";
 import type { Meta, Principal } from "../../contracts/index.ts";
-import type { ReplCommand } from "./command.ts";
-import { eventsTail } from "./events-tail.ts";
+import type { FieldError } from "../../lib/refuse.ts";
+import type { Given, ReplCommand } from "./command.ts";
+import { COMMANDS } from "./commands/index.ts";
 
 /** Whoever reaches a node's inside could do anything anyhow: his calls are an admin's, unless he says otherwise. */
 const OPERATOR: Principal = {
@@ -14,8 +15,6 @@ const OPERATOR: Principal = {
 };
 
 const PROMPT = "agt $";
-
-const COMMANDS: readonly ReplCommand[] = [eventsTail];
 
 interface MoleculerReplOptions {
 	readonly delimiter: string;
@@ -41,14 +40,32 @@ export function startRepl(broker: ServiceBroker, stop: () => Promise<void>): REP
 	return server;
 }
 
-function customCommand({ name, description, options, run }: ReplCommand): object {
+/** What Moleculer's REPL gives a command: its arguments by name, beside its options. */
+type Parsed = { readonly options: Given; readonly rawCommand: string } & Readonly<Record<string, unknown>>;
+
+function customCommand({ name, args, description, options, run }: ReplCommand): object {
 	return {
-		command: oneWord(name),
+		command: args ? `${oneWord(name)} ${args}` : oneWord(name),
 		description,
 		options: options.map((option) => ({ ...option })),
-		action: (broker: ServiceBroker, args: { readonly options: Readonly<Record<string, string>> }) =>
-			run(broker, args.options).catch((error) => console.error(error instanceof Error ? error.message : error)),
+		async action(broker: ServiceBroker, { options: given, rawCommand: _, ...positional }: Parsed) {
+			try {
+				await run(broker, { ...given, ...(positional as Given) });
+			} catch (error) {
+				console.error(whatToTell(error));
+			}
+		},
 	};
+}
+
+/** An error's message, and of a request that was wrong what is wrong with it. */
+function whatToTell(error: unknown): string {
+	if (!(error instanceof Errors.MoleculerError)) return error instanceof Error ? error.message : String(error);
+	// Ours tell of fields in `errors`, those of Moleculer's validator are such a list.
+	const data: unknown = error.data;
+	const fields = Array.isArray(data) ? data : (data as { readonly errors?: unknown } | null | undefined)?.errors;
+	const wrong = Array.isArray(fields) ? (fields as readonly FieldError[]) : [];
+	return [`${error.type}: ${error.message}`, ...wrong.map(({ message }) => `  ${message}`)].join("\n");
 }
 
 /** Moleculer's REPL looks a command up by its first word alone, which may be one of its own as well. */

@@ -62,8 +62,9 @@ export function startConsumer(options: ConsumerOptions): Consumer {
 		fail(event, error, attempts, ageMs) {
 			const fate = afterFailure(error, attempts, ageMs, firstRetryMs);
 			const what = `'${name}' failed to handle ${event.type} ${event.event_id}`;
-			if (fate.state === "dead") logger.error(`${what} and takes it for a dead letter`, error);
-			if (fate.state === "retrying") logger.warn(`${what}, try ${fate.attempts} of ${MAX_ATTEMPTS}`, error);
+			const fields = { request_id: event.correlation_id };
+			if (fate.state === "dead") logger.error(`${what} and takes it for a dead letter`, fields, error);
+			if (fate.state === "retrying") logger.warn(`${what}, try ${fate.attempts} of ${MAX_ATTEMPTS}`, fields, error);
 			return fate;
 		},
 	};

@@ -5,6 +5,7 @@ import type { Meta } from "../../contracts/index.ts";
 import { REVOKED } from "../../lib/access-token.ts";
 import { env } from "../../lib/env.ts";
 import { failpoint } from "../../lib/failpoint.ts";
+import { metricsOf } from "../../lib/metrics/registry.ts";
 import { openRedis } from "../../lib/redis.ts";
 import { call } from "../../lib/service.ts";
 import { clientAddress } from "./client-address.ts";
@@ -19,6 +20,7 @@ import { GATEWAY_CALL_MS, MAX_STREAMS } from "./limits.ts";
 import { rateLimits } from "./rate-limits.ts";
 import { parametersOf } from "./request.ts";
 import { streamSlots } from "./stream-slots.ts";
+import { openTraffic } from "./traffic.ts";
 
 const route = {
 	path: "/",
@@ -43,6 +45,7 @@ const route = {
 	) {
 		const endpoint = request.$alias?.endpoint;
 		if (!endpoint) return;
+		this.traffic.routed(endpoint, response);
 		await admit(this, ctx, request, response);
 		if (endpoint.streams) this.streams.take(response);
 		request.$params = await parametersOf(endpoint, request, request.$params.params, request.query);
@@ -91,6 +94,7 @@ const api: ServiceSchema<ServiceSettingSchema & Record<string, unknown>, unknown
 		// Functions, which nodes cannot tell each other.
 		$secureSettings: ["routes", "rootCallOptions"],
 		routes: [route],
+		rootCallOptions: beginRequest,
 		logRequest: null,
 		logRequestParams: null,
 		logResponse: null,
@@ -119,10 +123,12 @@ const api: ServiceSchema<ServiceSettingSchema & Record<string, unknown>, unknown
 		this.addressOf = clientAddress(trustedProxies);
 		this.redis = redisUrl ? openRedis(redisUrl, this.logger) : null;
 		this.rates = rateLimits(settings, this.redis);
-		Object.assign(this.settings, { port, ip: host, rootCallOptions: beginRequest.bind(null, this) });
+		Object.assign(this.settings, { port, ip: host });
 		this.origins = new Set(corsOrigins);
 		this.identity = openIdentity(this.broker);
 		this.streams = streamSlots(MAX_STREAMS);
+		this.traffic = openTraffic(metricsOf(this.broker), this.logger);
+		this.traffic.watch(this.server);
 		this.denials = openDenialQueue({
 			send: (records) => call(this.broker, "audit.record", { records }, { timeout: GATEWAY_CALL_MS }),
 			logger: this.logger,

@@ -1,13 +1,15 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import type { Redis } from "ioredis";
-import type { CallingOptions, Service } from "moleculer";
+import { type CallingOptions, Errors, type Service } from "moleculer";
 import type { Alias, IncomingRequest } from "moleculer-web";
 import type { Meta } from "../../contracts/index.ts";
-import { refuse } from "../../lib/refuse.ts";
+import { isRefusal, refuse } from "../../lib/refuse.ts";
+import { tracingOf } from "../../lib/tracing/context.ts";
 import type { DenialQueue } from "./denial-queue.ts";
 import { denialOf } from "./denials.ts";
 import { type Endpoint, pathParameters } from "./endpoint.ts";
+import { HEALTH_PATH } from "./health.ts";
 import { type OutgoingAnswer, sendJson, sendOptions, sendStream, setCorsHeaders, setHeaders } from "./http.ts";
 import type { Identity } from "./identity.ts";
 import * as limits from "./limits.ts";
@@ -15,6 +17,7 @@ import { problemBody, problemHeaders, problemOf } from "./problem.ts";
 import type { RateLimits } from "./rate-limits.ts";
 import { requestIdOf } from "./request.ts";
 import type { StreamSlots } from "./stream-slots.ts";
+import type { Traffic } from "./traffic.ts";
 
 /** moleculer-web's service with what ours adds to it. */
 export interface Gateway extends Service {
@@ -24,6 +27,7 @@ export interface Gateway extends Service {
 	identity: Identity;
 	denials: DenialQueue;
 	streams: StreamSlots;
+	traffic: Traffic;
 	origins: ReadonlySet<string>;
 	rates: RateLimits;
 	redis: Redis | null;
@@ -34,33 +38,42 @@ export interface Gateway extends Service {
 	methodsAt(path: string): string[];
 	sendProblem(request: Request, response: ServerResponse, error: unknown, headers?: Record<string, string>): void;
 }
-type GatewayAlias = Alias & {
+/** A route of the gateway as moleculer-web keeps it. */
+export type GatewayAlias = Alias & {
+	readonly fullPath: string;
 	readonly re: RegExp;
 	match(path: string): Readonly<Record<string, string>> | false;
 	readonly endpoint?: Endpoint;
 };
 
 /** A request as moleculer-web passes it on, with its query as we parse it. */
-export type Request = Omit<IncomingRequest, "query" | "$alias"> & { query: URLSearchParams; $alias?: GatewayAlias };
+export type Request = Omit<IncomingRequest, "query" | "$alias" | "$service"> & {
+	query: URLSearchParams;
+	$alias?: GatewayAlias;
+	readonly $service: Gateway;
+};
 
 const NO_QUERY = new URLSearchParams();
 
 /** Begins every request: its id, its deadline, and what every answer carries. */
 export function beginRequest(
-	gateway: Pick<Gateway, "addressOf" | "rates">,
-	options: CallingOptions,
-	request: IncomingMessage,
+	options: CallingOptions & { untraced?: boolean },
+	request: Request,
 	response: ServerResponse,
 ): void {
-	const { "x-request-id": givenId, "user-agent": agent = "" } = request.headers;
+	request.$service.traffic.follow(request, response);
+	const { "x-request-id": givenId, "user-agent": agent = "", traceparent } = request.headers;
 	const meta: Meta = {
 		deadline: Date.now() + limits.REQUEST_TIME_MS,
-		client: { ip: gateway.addressOf(request), user_agent: agent.slice(0, limits.MAX_USER_AGENT_LENGTH) },
+		...(typeof traceparent === "string" && tracingOf(request.$service.broker) && { traceparent }),
+		client: { ip: request.$service.addressOf(request), user_agent: agent.slice(0, limits.MAX_USER_AGENT_LENGTH) },
 	};
 	options.requestID = requestIdOf(givenId);
+	// Probes ask every few seconds.
+	options.untraced = request.url?.startsWith(HEALTH_PATH) ?? false;
 	options.meta = meta;
 	setHeaders(response, options.requestID);
-	response.setHeader("RateLimit-Policy", gateway.rates.policy);
+	response.setHeader("RateLimit-Policy", request.$service.rates.policy);
 }
 
 /** Methods of moleculer-web that we do otherwise, under its names, and a few of our own. */
@@ -108,9 +121,10 @@ export const gatewayMethods = {
 
 	sendResponse(this: Gateway, request: Request, response: ServerResponse, answer: OutgoingAnswer) {
 		const { body } = answer;
+		this.traffic.answering(answer.status);
 		if (!(body instanceof Readable)) return sendJson(request, response, answer);
 		sendStream(request, response, answer, body, (error) =>
-			this.logger.warn(`${request.method} ${request.parsedUrl} was cut off`, error),
+			this.logger.warn("An answer was cut off", { request_id: response.getHeader("X-Request-Id") }, error),
 		);
 	},
 
@@ -141,8 +155,11 @@ export const gatewayMethods = {
 		});
 		const id = String(response.getHeader("X-Request-Id"));
 		const path = request.parsedUrl ?? request.url ?? "";
-		if (problem.code === "INTERNAL_ERROR")
-			this.logger.error(`${request.method} ${path} failed`, { request_id: id }, error);
+		this.traffic.answering(problem.status);
+		this.traffic.refused(request, problem, error instanceof Errors.MoleculerError ? error.type : "");
+		// What another has answered with, it has told of itself. A path may hold what a client calls its own.
+		if (problem.code === "INTERNAL_ERROR" && !isRefusal(error, "INTERNAL_ERROR"))
+			this.logger.error(`${request.method} ${endpoint?.path ?? ""} failed`, { request_id: id }, error);
 		sendJson(
 			request,
 			response,

@@ -6,6 +6,9 @@ import { SERVICE_NAMES } from "../../lib/topology.ts";
 import type { Gateway, Request } from "./gateway.ts";
 import { sendJson } from "./http.ts";
 
+/** What all that probes ask begins with. */
+export const HEALTH_PATH = "/health";
+
 /** What probes ask: answered by the gateway itself, whoever else is there. */
 export const healthRoutes = {
 	"GET /health"(this: Gateway, request: Request, response: ServerResponse) {

@@ -10,8 +10,10 @@ const HEADERS: readonly (readonly [string, string])[] = [
 	["X-Content-Type-Options", "nosniff"],
 ];
 
-const EXPOSED_HEADERS = "Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id";
-const ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, X-Api-Key, X-Api-Secret, X-Request-Id";
+const EXPOSED_HEADERS =
+	"Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, Traceparent, X-Request-Id";
+const ALLOWED_HEADERS =
+	"Authorization, Content-Type, Idempotency-Key, Traceparent, X-Api-Key, X-Api-Secret, X-Request-Id";
 const PREFLIGHT_MAX_AGE_S = 600;
 
 const CLIENT_LEFT = "ERR_STREAM_PREMATURE_CLOSE";

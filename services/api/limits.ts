@@ -7,6 +7,9 @@ export const MAX_BODY_DEPTH = 32;
 /** How long a client waits at most for an answer; what has not begun by then is not begun any more. */
 export const REQUEST_TIME_MS = 5_000;
 
+/** Requests that take longer are told of in the log. */
+export const SLOW_REQUEST_MS = 1_000;
+
 /** How soon a client may try again what a part that is missing could not serve. */
 export const RETRY_AFTER_S = 2;
 

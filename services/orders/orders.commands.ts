@@ -15,6 +15,7 @@ import type { CheckedOrder } from "./domain/request.ts";
 import { submitExits } from "./exit-sweeper.ts";
 import { readLegs } from "./legs.store.ts";
 import { openOrdersOf } from "./open-orders.store.ts";
+import { measureStage } from "./order-metrics.ts";
 import { drive, submissionOf } from "./orders.drive.ts";
 import { endOrder } from "./orders.endings.ts";
 import { keepFamily } from "./orders.families.ts";
@@ -53,7 +54,8 @@ export async function placeOrder(orders: Orders, ctx: Context<PlaceOrder, Meta>)
 		feeAsset: instrument.quote_asset,
 		origin,
 	};
-	const kept = await (legs.length === 0 ? orders.writes.keep.add(draft) : keepFamily(orders, draft, legs));
+	const keeping = legs.length === 0 ? orders.writes.keep(draft) : keepFamily(orders, draft, legs);
+	const kept = await measureStage(orders, "keep", keeping);
 	if (kept.replayed && !(await isRequestOf(orders, kept.order, checked))) throw refuse("CLIENT_ORDER_ID_REUSED");
 	const order = await drive(orders, ctx, kept.order, kept.replayed ? null : kept.openOrders, origin.actor);
 	if (roleOf(order) === "entry" && isTerminal(order.status))

@@ -8,6 +8,7 @@ import { call } from "../../lib/service.ts";
 import type { OrderRecord } from "./domain/order.ts";
 import { readLegs } from "./legs.store.ts";
 import { openOrdersOf } from "./open-orders.store.ts";
+import { measureStage } from "./order-metrics.ts";
 import type { Cause } from "./orders.changes.ts";
 import type { Orders } from "./orders.state.ts";
 import { readOrder } from "./orders.store.ts";
@@ -34,7 +35,7 @@ export async function drive(
 	if (underWay) return underWay;
 	const driven = takeSteps(orders, caller, order, openOrders, actor)
 		.catch((error) => {
-			orders.logger.warn(`order ${order.order_id} stays pending`, error);
+			orders.logger.warn(`order ${order.order_id} stays pending`, { request_id: order.correlation_id }, error);
 			return readOrThrow(orders, order.order_id);
 		})
 		.finally(() => orders.driving.delete(order.order_id));
@@ -57,19 +58,19 @@ async function takeSteps(
 	// The order whose place it takes is still among them.
 	const openOrders = order.replaces === null ? counting : Math.max(1, counting - 1);
 	const check = { order: { ...submission, ...dearest(legs) }, open_orders: openOrders };
-	const decision = await call(caller, "risk.check", check, opts);
+	const decision = await measureStage(orders, "risk", call(caller, "risk.check", check, opts));
 	failpoint("orders.after_risk");
 	if (decision.code) {
 		const rejection = { kind: "reject", orderId: order.order_id, code: decision.code, origin } as const;
-		const rejected = await orders.writes.apply.add(rejection);
+		const rejected = await orders.writes.apply(rejection);
 		return rejected ?? readOrThrow(orders, order.order_id);
 	}
 	if (legs.length > 0) {
 		await submitLegs(orders, caller, legs, { origin });
 		return readOrThrow(orders, order.order_id);
 	}
-	const report = await call(caller, "trading.submit", submission, opts);
-	return settleReport(orders, caller, report, { origin });
+	const report = await measureStage(orders, "trading", call(caller, "trading.submit", submission, opts));
+	return measureStage(orders, "apply", settleReport(orders, caller, report, { origin }));
 }
 
 /** What an oco may trade for: at the limit of a sale or the stop of a buy. One decision is about all of it. */
@@ -121,12 +122,12 @@ export async function settleReport(
 	failpoint("orders.after_trading");
 	const { order_id } = report;
 	const change = { kind: "report", orderId: order_id, report, ...cause } as const;
-	const applied = await orders.writes.apply.add(change).catch(async (error) => {
+	const applied = await orders.writes.apply(change).catch(async (error) => {
 		if (!isTooEarly(error)) throw error;
 		const { report_seq: after_seq } = await readOrThrow(orders, order_id);
 		const request = { order_id, after_seq };
 		const since = await call(caller, "trading.report", request, { timeout: STEP_TIMEOUT_MS });
-		return since && orders.writes.apply.add({ ...change, report: since });
+		return since && orders.writes.apply({ ...change, report: since });
 	});
 	return applied ?? readOrThrow(orders, order_id);
 }

@@ -43,6 +43,6 @@ async function endWaitingLegs(
 	const first = legs.find(isWaiting);
 	if (!first) return legs;
 	const cause = { origin, ...(causationId && { causationId }) };
-	await orders.writes.apply.add({ kind: "end", orderId: first.order_id, status, ...cause });
+	await orders.writes.apply({ kind: "end", orderId: first.order_id, status, ...cause });
 	return Promise.all(legs.map((leg) => readOrThrow(orders, leg.order_id)));
 }

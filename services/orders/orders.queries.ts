@@ -1,5 +1,5 @@
 import type { Page, PageQuery } from "../../contracts/common.ts";
-import type { OpenExposure, Order, OrderStatus } from "../../contracts/orders.ts";
+import type { OpenExposure, Order, OrderFilter, OrderStatus } from "../../contracts/orders.ts";
 import type { Db } from "../../lib/db.ts";
 import { normalize } from "../../lib/kernel/decimal.ts";
 import { pageOf, positionOf, UUID_KEY } from "../../lib/page.ts";
@@ -7,7 +7,7 @@ import { refuse, refuseNotFound } from "../../lib/refuse.ts";
 import { hasLegs } from "./domain/family.ts";
 import { type OrderRecord, shown } from "./domain/order.ts";
 import { readLegs } from "./legs.store.ts";
-import { readOrder, readOrderByClientId, selectOrders } from "./orders.store.ts";
+import { readOrder, readOrderByClientId, selectNewest, selectOrders } from "./orders.store.ts";
 
 /** The user's order, with its legs. */
 export async function getOrder(db: Db, userId: string, orderId: string): Promise<Order> {
@@ -44,6 +44,14 @@ export async function listOrders(
 	const { status = null, symbol = null } = query;
 	const rows = await selectOrders(db, { userId, status, symbol, before: after, limit: limit + 1 });
 	return pageOf(rows, limit, (order) => order.order_id, shown);
+}
+
+/** The newest orders of all users that agree with a filter. */
+export async function browseOrders(
+	db: Db,
+	{ limit, ...filter }: OrderFilter & { readonly limit: number },
+): Promise<Order[]> {
+	return (await selectNewest(db, filter, limit)).map(shown);
 }
 
 /**

@@ -11,6 +11,7 @@ import { roleOf } from "./domain/family.ts";
 import { type OrderRecord, shown } from "./domain/order.ts";
 import { takes } from "./domain/order-state.ts";
 import { type CheckedOrder, checkRequest } from "./domain/request.ts";
+import { measureStage } from "./order-metrics.ts";
 import { drive, settleReport } from "./orders.drive.ts";
 import { readOwnOrder } from "./orders.queries.ts";
 import type { Orders } from "./orders.state.ts";
@@ -35,7 +36,7 @@ export async function replaceOrder(orders: Orders, ctx: Context<ReplaceOrder, Me
 	if (compareDecimals(terms.quantity, old.filled_quantity) <= 0)
 		throw refuse("TOO_LATE_TO_REPLACE", `The order has filled ${old.filled_quantity} already`);
 	const origin = originOf(ctx);
-	const kept = await orders.writes.keep.add({
+	const keeping = orders.writes.keep({
 		orderId: newId(),
 		userId: user.user_id,
 		terms,
@@ -44,6 +45,7 @@ export async function replaceOrder(orders: Orders, ctx: Context<ReplaceOrder, Me
 		feeAsset: instrument.quote_asset,
 		origin,
 	});
+	const kept = await measureStage(orders, "keep", keeping);
 	if (kept.replayed) throw new Error(`order ${kept.order.order_id} was kept before`);
 	const order = await drive(orders, ctx, kept.order, kept.openOrders, origin.actor);
 	if (order.status !== "pending" && order.status !== "rejected") {

@@ -1,5 +1,6 @@
 import type { Order } from "../../contracts/orders.ts";
 import { callerOf } from "../../lib/caller.ts";
+import { metricsOf } from "../../lib/metrics/registry.ts";
 import { pageRules } from "../../lib/page.ts";
 import type { TypedService } from "../../lib/service.ts";
 import { consumer } from "../../mixins/consumer.mixin.ts";
@@ -12,9 +13,10 @@ import { capacityOf } from "./capacity.ts";
 import { STATUSES } from "./domain/order-state.ts";
 import { startExitSweeper } from "./exit-sweeper.ts";
 import { instrumentsOf } from "./instruments.ts";
+import { countPlacement } from "./order-metrics.ts";
 import { applyChanges } from "./orders.changes.ts";
 import { cancelAll, cancelOrder, placeOrder, setStatus, validateOrder } from "./orders.commands.ts";
-import { getOrder, getOrderByClientId, listOrders, readOpenExposure } from "./orders.queries.ts";
+import { browseOrders, getOrder, getOrderByClientId, listOrders, readOpenExposure } from "./orders.queries.ts";
 import { replaceOrder } from "./orders.replace.ts";
 import type { OrdersState } from "./orders.state.ts";
 import { openWrites } from "./orders.writes.ts";
@@ -71,6 +73,8 @@ const placement = {
 	},
 } as const;
 
+const MAX_BROWSED = 500;
+
 const orders: TypedService<"orders", {}, OrdersState> = {
 	name: "orders",
 	mixins: [database("orders"), outbox("orders"), consumer("orders"), settings()],
@@ -80,7 +84,7 @@ const orders: TypedService<"orders", {}, OrdersState> = {
 			auth: "user",
 			params: placement,
 			handler(ctx) {
-				return placeOrder(this, ctx);
+				return countPlacement(this, placeOrder(this, ctx));
 			},
 		},
 		validate: {
@@ -127,7 +131,7 @@ const orders: TypedService<"orders", {}, OrdersState> = {
 			auth: "user",
 			params: { $$strict: true, order_id: "uuid", quantity: decimal, price: decimal },
 			handler(ctx) {
-				return replaceOrder(this, ctx);
+				return countPlacement(this, replaceOrder(this, ctx));
 			},
 		},
 		cancelAll: {
@@ -146,6 +150,20 @@ const orders: TypedService<"orders", {}, OrdersState> = {
 			params: { $$strict: true, order_id: "uuid", status: { type: "enum", values: [...STATUSES] } },
 			handler(ctx) {
 				return setStatus(this, ctx);
+			},
+		},
+		browse: {
+			auth: "internal",
+			params: {
+				$$strict: true,
+				order_id: { type: "uuid", optional: true },
+				user_id: { type: "uuid", optional: true },
+				symbol: { type: "string", max: 25, optional: true },
+				status: { type: "enum", values: [...STATUSES], optional: true },
+				limit: { type: "number", integer: true, min: 1, max: MAX_BROWSED },
+			},
+			handler(ctx) {
+				return browseOrders(this.db, ctx.params);
 			},
 		},
 		openExposure: {
@@ -183,6 +201,7 @@ const orders: TypedService<"orders", {}, OrdersState> = {
 	},
 
 	created() {
+		this.metrics = metricsOf(this.broker);
 		this.writes = openWrites(this);
 		this.capacity = capacityOf(this);
 		this.instruments = instrumentsOf(this.broker);
@@ -202,7 +221,7 @@ const orders: TypedService<"orders", {}, OrdersState> = {
 
 	async stopped() {
 		await this.drain();
-		await Promise.all([this.writes.keep.drained(), this.writes.apply.drained()]);
+		await this.writes.drained();
 	},
 };
 

@@ -1,4 +1,5 @@
 import type { Service, ServiceSettingSchema } from "moleculer";
+import type { Metrics } from "../../lib/metrics/registry.ts";
 import type { Database } from "../../mixins/database.mixin.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
 import type { Settings } from "../../mixins/settings.mixin.ts";
@@ -13,6 +14,7 @@ export interface OrdersState extends Database, Outbox, Settings {
 	writes: Writes;
 	capacity: Capacity;
 	instruments: Instruments;
+	metrics: Metrics | null;
 	/** Orders on their way through risk and trading from this node; a second request for one joins the first. */
 	driving: Map<string, Promise<OrderRecord>>;
 	sweeper: Rounds;

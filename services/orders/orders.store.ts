@@ -1,4 +1,4 @@
-import type { OrderStatus, Side } from "../../contracts/orders.ts";
+import type { OrderFilter, OrderStatus, Side } from "../../contracts/orders.ts";
 import type { Origin } from "../../lib/caller.ts";
 import type { Db, Tx } from "../../lib/db.ts";
 import { normalize, subtractDecimals } from "../../lib/kernel/decimal.ts";
@@ -220,6 +220,19 @@ export async function selectOrders(db: Db, filter: Filter): Promise<OrderRecord[
 			AND ($4::uuid IS NULL OR order_id < $4) ORDER BY order_id DESC LIMIT $5`,
 		[filter.userId, filter.status, filter.symbol, filter.before, filter.limit],
 	);
+	return rows.map(recordOf);
+}
+
+/** The newest orders that agree with `filter`. */
+export async function selectNewest(db: Db, filter: OrderFilter, limit: number): Promise<OrderRecord[]> {
+	const conditions = ["true"];
+	const bind: (string | number)[] = [limit];
+	for (const column of ["order_id", "user_id", "symbol", "status"] as const) {
+		const value = filter[column];
+		if (value !== undefined) conditions.push(`${column} = $${bind.push(value)}`);
+	}
+	const where = conditions.join(" AND ");
+	const rows = await db.query<OrderRow>(`SELECT * FROM orders WHERE ${where} ORDER BY order_id DESC LIMIT $1`, bind);
 	return rows.map(recordOf);
 }
 

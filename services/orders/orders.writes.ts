@@ -1,4 +1,5 @@
-import { type Batcher, batcher } from "../../lib/batch.ts";
+import { batcher } from "../../lib/batch.ts";
+import type { Tx } from "../../lib/db.ts";
 import { failpoint } from "../../lib/failpoint.ts";
 import type { Database } from "../../mixins/database.mixin.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
@@ -15,54 +16,73 @@ export type Kept =
 	| { readonly replayed: false; readonly order: OrderRecord; readonly openOrders: number }
 	| { readonly replayed: true; readonly order: OrderRecord };
 
-/** The two writes on the path of an order, each as a group commit. */
+/** The two writes on the path of an order. Those of both kinds that come together share one commit. */
 export interface Writes {
 	/** Keeps a draft as `pending`, once per `client_order_id`. */
-	readonly keep: Batcher<Draft, Kept>;
+	keep(draft: Draft): Promise<Kept>;
 	/** Applies what execution brought; gives the order after it, or null when that had been applied before. */
-	readonly apply: Batcher<Change, OrderRecord | null>;
+	apply(change: Change): Promise<OrderRecord | null>;
+	/** Resolves when nothing waits or runs any more. */
+	drained(): Promise<void>;
 }
 
-/** The group commits of one node. */
+type Write = { readonly kind: "keep"; readonly draft: Draft } | { readonly kind: "apply"; readonly change: Change };
+
+/** The group commit of one node. */
 export function openWrites(orders: Database & Followers): Writes {
+	const writes = batcher<Write, Kept | OrderRecord | null>({
+		maxBatch: MAX_BATCH,
+		maxQueue: MAX_QUEUE,
+		run: (batch) => writeAll(orders, batch),
+	});
 	return {
-		keep: batcher({ maxBatch: MAX_BATCH, maxQueue: MAX_QUEUE, run: (drafts) => keepAll(orders, drafts) }),
-		apply: batcher({ maxBatch: MAX_BATCH, maxQueue: MAX_QUEUE, run: (changes) => applyAll(orders, changes) }),
+		keep: (draft) => writes.add({ kind: "keep", draft }) as Promise<Kept>,
+		apply: (change) => writes.add({ kind: "apply", change }) as Promise<OrderRecord | null>,
+		drained: writes.drained,
 	};
 }
 
-function keepAll(orders: Database & Outbox, drafts: readonly Draft[]): Promise<Kept[]> {
+function writeAll(
+	orders: Database & Followers,
+	writes: readonly Write[],
+): Promise<(Kept | OrderRecord | Error | null)[]> {
+	const drafts = writes.flatMap((write) => (write.kind === "keep" ? [write.draft] : []));
+	const changes = writes.flatMap((write) => (write.kind === "apply" ? [write.change] : []));
 	return orders.db.transaction(async (tx) => {
-		lockOpening(
-			tx,
-			drafts.map((draft) => draft.userId),
-		);
-		const fresh = await insertOrders(tx, drafts);
-		const byId = new Map(fresh.map((order) => [order.order_id, order]));
-		const told = drafts.flatMap((draft) => {
-			const order = byId.get(draft.orderId);
-			return order
-				? [toldOf(draft.orderId, { type: "orders.created", aggregate_seq: 1, data: shown(order) }, draft)]
-				: [];
-		});
-		orders.stage(tx, told);
-		const [counts, earlier] = await Promise.all([
-			countOpen(tx, [...new Set(fresh.map((order) => order.user_id))]),
-			earlierOnes(
-				tx,
-				drafts.filter((draft) => !byId.has(draft.orderId)),
-			),
+		const [kept, applied] = await Promise.all([
+			drafts.length > 0 ? keepAll(orders, tx, drafts) : [],
+			changes.length > 0 ? applyAll(orders, tx, changes) : [],
 		]);
-		const openOrders = placeInCounts(fresh, counts);
-		failpoint("orders.keep_before_commit");
-		tx.afterCommit(() => failpoint("orders.keep_after_commit"));
-		return drafts.map((draft): Kept => {
-			const order = byId.get(draft.orderId);
-			if (order) return { order, replayed: false, openOrders: openOrders.get(order.order_id) as number };
-			const replay = earlier.get(keyOf(draft.userId, draft.terms.client_order_id));
-			if (!replay) throw new Error(`order ${draft.orderId} was neither kept nor found`);
-			return { order: replay, replayed: true };
-		});
+		const [keptOnes, appliedOnes] = [kept.values(), applied.values()];
+		return writes.map(({ kind }) => (kind === "keep" ? keptOnes : appliedOnes).next().value ?? null);
+	});
+}
+
+async function keepAll(orders: Outbox, tx: Tx, drafts: readonly Draft[]): Promise<Kept[]> {
+	const users = [...new Set(drafts.map((draft) => draft.userId))];
+	lockOpening(tx, users);
+	const [fresh, counts] = await Promise.all([insertOrders(tx, drafts), countOpen(tx, users)]);
+	const byId = new Map(fresh.map((order) => [order.order_id, order]));
+	const told = drafts.flatMap((draft) => {
+		const order = byId.get(draft.orderId);
+		return order
+			? [toldOf(draft.orderId, { type: "orders.created", aggregate_seq: 1, data: shown(order) }, draft)]
+			: [];
+	});
+	orders.stage(tx, told);
+	const earlier = await earlierOnes(
+		tx,
+		drafts.filter((draft) => !byId.has(draft.orderId)),
+	);
+	const openOrders = placeInCounts(fresh, counts);
+	failpoint("orders.keep_before_commit");
+	tx.afterCommit(() => failpoint("orders.keep_after_commit"));
+	return drafts.map((draft): Kept => {
+		const order = byId.get(draft.orderId);
+		if (order) return { order, replayed: false, openOrders: openOrders.get(order.order_id) as number };
+		const replay = earlier.get(keyOf(draft.userId, draft.terms.client_order_id));
+		if (!replay) throw new Error(`order ${draft.orderId} was neither kept nor found`);
+		return { order: replay, replayed: true };
 	});
 }
 
@@ -78,10 +98,7 @@ function placeInCounts(fresh: readonly OrderRecord[], counts: ReadonlyMap<string
 	return places;
 }
 
-async function earlierOnes(
-	tx: Parameters<typeof readByClientIds>[0],
-	drafts: readonly Draft[],
-): Promise<Map<string, OrderRecord>> {
+async function earlierOnes(tx: Tx, drafts: readonly Draft[]): Promise<Map<string, OrderRecord>> {
 	if (drafts.length === 0) return new Map();
 	const keys = drafts.map((draft) => ({ userId: draft.userId, clientOrderId: draft.terms.client_order_id as string }));
 	const found = await readByClientIds(tx, keys);
@@ -92,11 +109,13 @@ function keyOf(userId: string, clientOrderId: string | null): string {
 	return `${userId}/${clientOrderId}`;
 }
 
-function applyAll(orders: Database & Followers, changes: readonly Change[]): Promise<(OrderRecord | Error | null)[]> {
-	return orders.db.transaction(async (tx) => {
-		const applied = await applyChanges(orders, tx, changes);
-		failpoint("orders.apply_before_commit");
-		tx.afterCommit(() => failpoint("orders.apply_after_commit"));
-		return applied;
-	});
+async function applyAll(
+	orders: Followers,
+	tx: Tx,
+	changes: readonly Change[],
+): Promise<(OrderRecord | Error | null)[]> {
+	const applied = await applyChanges(orders, tx, changes);
+	failpoint("orders.apply_before_commit");
+	tx.afterCommit(() => failpoint("orders.apply_after_commit"));
+	return applied;
 }

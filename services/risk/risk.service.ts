@@ -2,6 +2,7 @@ import type { RiskCheck, RiskDecision } from "../../contracts/risk.ts";
 import type { Batcher } from "../../lib/batch.ts";
 import { callerOf } from "../../lib/caller.ts";
 import { failpoint } from "../../lib/failpoint.ts";
+import { pollMetrics } from "../../lib/metrics/poll.ts";
 import { pageRules, UUID_KEY } from "../../lib/page.ts";
 import { call, type TypedService } from "../../lib/service.ts";
 import { consumer } from "../../mixins/consumer.mixin.ts";
@@ -12,6 +13,7 @@ import { openChecks, setLimits } from "./risk.commands.ts";
 import { listHalts, readLimitsInForce } from "./risk.queries.ts";
 import { saveMarks } from "./risk.store.ts";
 import { haltTrading, resumeTrading } from "./trading-state.commands.ts";
+import { countHalts } from "./trading-state.store.ts";
 
 const MOST_OPEN_ORDERS = 100_000;
 /** Ids in the one form that the database gives them back in. */
@@ -22,7 +24,12 @@ const scopeId = { type: "string", max: 64, optional: true } as const;
 const reason = { type: "string", max: 200, pattern: /\S/ } as const;
 const decimal = { type: "string", max: 64, pattern: /^\d+(\.\d+)?$/ } as const;
 
-const risk: TypedService<"risk", {}, Database & Outbox & Settings & { checks: Batcher<RiskCheck, RiskDecision> }> = {
+interface Parts {
+	checks: Batcher<RiskCheck, RiskDecision>;
+	stopHaltGauges(): void;
+}
+
+const risk: TypedService<"risk", {}, Database & Outbox & Settings & Parts> = {
 	name: "risk",
 	mixins: [database("risk"), outbox("risk"), consumer("risk"), settings()],
 
@@ -128,7 +135,15 @@ const risk: TypedService<"risk", {}, Database & Outbox & Settings & { checks: Ba
 		this.checks = openChecks(this);
 	},
 
+	started() {
+		this.stopHaltGauges = pollMetrics(this.broker, async (metrics) => {
+			for (const [kind, halts] of Object.entries(await countHalts(this.db)))
+				metrics.set("trading_halted", { scope: kind }, halts);
+		});
+	},
+
 	async stopped() {
+		this.stopHaltGauges?.();
 		await this.checks.drained();
 	},
 };

@@ -31,6 +31,14 @@ export async function readState(tx: Tx, scope: TradingScope, id: string | null):
 	return row ? stateOf(row) : { scope, id, mode: "active", reason: null, by: null, since: null, version: 0 };
 }
 
+/** In how many scopes of each kind trading is halted or reduced. */
+export async function countHalts(db: Db): Promise<Record<TradingScope, number>> {
+	const rows = await db.query<{ scope: TradingScope; halts: number }>(
+		"SELECT scope, count(*)::integer AS halts FROM trading_states WHERE mode <> 'active' GROUP BY scope",
+	);
+	return { global: 0, symbol: 0, user: 0, ...Object.fromEntries(rows.map(({ scope, halts }) => [scope, halts])) };
+}
+
 /** What somebody makes of a scope. */
 export interface Halt {
 	readonly scope: TradingScope;

@@ -4,6 +4,7 @@ import type { Db, Tx } from "../../lib/db.ts";
 import type { Staged } from "../../lib/event-bus/outbox.ts";
 import { failpoint } from "../../lib/failpoint.ts";
 import { newId } from "../../lib/id.ts";
+import type { Metrics } from "../../lib/metrics/registry.ts";
 import { refuse } from "../../lib/refuse.ts";
 import { lockAccounts } from "./account.store.ts";
 import { loadBook } from "./book-loader.ts";
@@ -26,6 +27,8 @@ export interface MarketWriter {
 	/** Forgets the book: the next command takes the lease again and rebuilds it. */
 	drop(): void;
 	isOwner(): boolean;
+	/** The lease and how many orders rest on each side; null when this node does not have the market. */
+	standing(): { readonly epoch: string; readonly buy: number; readonly sell: number } | null;
 	drained(): Promise<void>;
 }
 
@@ -35,6 +38,7 @@ interface WriterOptions {
 	readonly node: string;
 	readonly instance: string;
 	readonly logger: ServiceBroker["logger"];
+	readonly metrics: Metrics | null;
 	/** The price band in force; null for none. */
 	bandBps(): Promise<number | null>;
 	stage(tx: Tx, events: readonly Staged[]): void;
@@ -107,7 +111,7 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 	/** A run that the database rolled back has changed the book, so the next one must not build on it. */
 	async function commit(state: Owned, commands: readonly MarketCommand[]): Promise<Executed[]> {
 		const bandBps = await options.bandBps();
-		const results = await db.transaction(async (tx) => {
+		const { executed, trades } = await db.transaction(async (tx) => {
 			if (!state.clean) throw STALE_BOOK;
 			const ordered = commands.map((command) => ordersOf(market, command));
 			const orders = ordered.flat();
@@ -126,7 +130,7 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 			const { book, tradeSeq, arrivalSeq, lastTicks } = state;
 			const counters = { tradeSeq, arrivalSeq, lastTicks };
 			const execution = beginExecution({ market, book, accounts, newId, nowMs: now.getTime(), bandBps, ...counters });
-			const { executed, events } = executeAll(execution, commands, ordered, known, now);
+			const { executed: results, events } = executeAll(execution, commands, ordered, known, now);
 			assertSolvent(accounts);
 			saveExecution(tx, execution, now);
 			savePositions(tx, market.symbol, positionsAfter(market, positions, execution.trades), now);
@@ -135,11 +139,12 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 			state.arrivalSeq = execution.arrivalSeq;
 			state.lastTicks = execution.lastTicks;
 			failpoint("trading.before_commit");
-			return executed;
+			return { executed: results, trades: execution.trades.length };
 		});
 		failpoint("trading.after_commit");
 		state.clean = true;
-		return results;
+		if (trades > 0) options.metrics?.increment("trades_total", { symbol: market.symbol }, trades);
+		return executed;
 	}
 
 	return {
@@ -151,6 +156,7 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 		},
 		drop: () => void (owned = null),
 		isOwner: () => owned !== null,
+		standing: () => owned && { epoch: owned.epoch, buy: owned.book.buy.orders, sell: owned.book.sell.orders },
 		drained: () => batches.drained(),
 	};
 }

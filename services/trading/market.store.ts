@@ -1,6 +1,6 @@
 import type { Instrument } from "../../contracts/data.ts";
 import type { Side } from "../../contracts/orders.ts";
-import type { Depth } from "../../contracts/trading.ts";
+import type { Depth, MarketLease } from "../../contracts/trading.ts";
 import type { Db, Tx } from "../../lib/db.ts";
 import { fromLots, fromTicks, type Market, marketOf } from "./domain/market.ts";
 
@@ -102,6 +102,20 @@ export async function renewLeases(tx: Tx, instance: string, symbols: readonly st
 /** Gives all leases of this process back, so that the next writer need not wait for them to run out. */
 export async function releaseLeases(tx: Tx, instance: string): Promise<void> {
 	await tx.query("UPDATE markets SET lease_until = '-infinity' WHERE owner_instance = $1", [instance]);
+}
+
+/** The lease of every market. */
+export async function readLeases(db: Db): Promise<MarketLease[]> {
+	const rows = await db.query<Omit<MarketLease, "epoch"> & { readonly epoch: string }>(
+		`SELECT symbol, CASE WHEN left_ms > 0 THEN owner_node END AS owner, epoch, left_ms
+		FROM (
+			SELECT symbol, owner_node, epoch,
+				CASE WHEN lease_until > clock_timestamp()
+					THEN ceil(extract(epoch FROM lease_until - clock_timestamp()) * 1000) ELSE 0 END::integer AS left_ms
+			FROM markets) m
+		ORDER BY symbol`,
+	);
+	return rows.map((row) => ({ ...row, epoch: Number(row.epoch) }));
 }
 
 const DEFAULT_DEPTH = 50;

@@ -1,9 +1,11 @@
 import type { ServiceBroker } from "moleculer";
 import type { Db, Tx } from "../../lib/db.ts";
 import type { Staged } from "../../lib/event-bus/outbox.ts";
+import { metricsOf } from "../../lib/metrics/registry.ts";
 import { call } from "../../lib/service.ts";
 import type { Market } from "./domain/market.ts";
 import { keepMarket, loadMarket, readMarketsOf, releaseLeases, renewLeases } from "./market.store.ts";
+import { showMarkets } from "./market-metrics.ts";
 import { type MarketWriter, marketWriter } from "./market-writer.ts";
 
 /** Renews three times before a lease of 5 s runs out. */
@@ -37,13 +39,15 @@ export function openMarkets({ db, broker, bandBps, stage }: MarketsOptions): Mar
 	const open = new Map<string, Promise<OpenMarket>>();
 	const ready = new Map<string, OpenMarket>();
 	const { nodeID: node, instanceID: instance } = broker;
+	const metrics = metricsOf(broker);
+	showMarkets(metrics, ready);
 
 	async function load(symbol: string): Promise<OpenMarket> {
 		const kept = await db.transaction((tx) => loadMarket(tx, symbol));
 		const market = kept ?? (await adopt(symbol));
 		const opened = {
 			market,
-			writer: marketWriter({ market, db, node, instance, logger: broker.logger, bandBps, stage }),
+			writer: marketWriter({ market, db, node, instance, logger: broker.logger, metrics, bandBps, stage }),
 		};
 		ready.set(symbol, opened);
 		return opened;

@@ -6,7 +6,8 @@ import { type Outbox, outbox } from "../../mixins/outbox.mixin.ts";
 import { type Settings, settings } from "../../mixins/settings.mixin.ts";
 import { selectBalances } from "./account.store.ts";
 import { readReport } from "./fill.store.ts";
-import { readDepth } from "./market.store.ts";
+import { watchInvariants } from "./invariants.ts";
+import { readDepth, readLeases } from "./market.store.ts";
 import { type Markets, openMarkets } from "./markets.ts";
 import { selectPositions } from "./position.store.ts";
 import { executionOrderOf } from "./submission.ts";
@@ -49,7 +50,12 @@ const transfer = {
 	idempotency_key: { type: "string", min: 1, max: 64 },
 } as const;
 
-const trading: TypedService<"trading", {}, Database & Outbox & Settings & { markets: Markets }> = {
+interface Parts {
+	markets: Markets;
+	stopWatching(): void;
+}
+
+const trading: TypedService<"trading", {}, Database & Outbox & Settings & Parts> = {
 	name: "trading",
 	dependencies: ["data"],
 	mixins: [database("trading"), outbox("trading"), settings()],
@@ -157,6 +163,12 @@ const trading: TypedService<"trading", {}, Database & Outbox & Settings & { mark
 				return readDepth(this.db, market, ctx.params.depth);
 			},
 		},
+		leases: {
+			auth: "internal",
+			handler() {
+				return readLeases(this.db);
+			},
+		},
 	},
 
 	created() {
@@ -170,9 +182,11 @@ const trading: TypedService<"trading", {}, Database & Outbox & Settings & { mark
 
 	async started() {
 		await this.markets.reopen();
+		this.stopWatching = watchInvariants(this.broker, this.db);
 	},
 
 	async stopped() {
+		this.stopWatching?.();
 		await this.markets.stop();
 	},
 };

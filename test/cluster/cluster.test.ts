@@ -3,6 +3,7 @@ import { createNode } from "../../cli/node.ts";
 import { call } from "../../lib/service.ts";
 import { databaseVariable, SERVICE_NAMES, type ServiceName, STATEFUL_SERVICES } from "../../lib/topology.ts";
 import { type NatsServer, startNatsServer } from "../contract/event-bus/nats-server.ts";
+import { type Collector, startCollector } from "../support/collector.ts";
 import { createDatabase, type TestDatabase } from "../support/databases.ts";
 import { freePort } from "../support/free-port.ts";
 import { httpClient, join, logIn, type Member, type Reply, type Send } from "../support/http-client.ts";
@@ -10,13 +11,14 @@ import { until } from "../support/until.ts";
 import { startReceiver } from "../support/webhook-receiver.ts";
 import { type Running, runCli, runCliToEnd } from "./processes.ts";
 
-/** Eleven processes start on as few as two processors. */
+/** Thirteen processes start on as few as two processors. */
 const START_MS = 90_000;
 
 /** Heartbeats stop counting after 8 s, and a call that went to the dead node by then takes 5 s to time out. */
 const FAILOVER_MS = 20_000;
 
 let nats: NatsServer;
+let collector: Collector;
 let databases: readonly TestDatabase[];
 let settings: Record<string, string>;
 let joined: ServiceBroker;
@@ -30,6 +32,7 @@ const nodes = new Map<ServiceName, Running>();
 beforeAll(async () => {
 	nats = await startNatsServer();
 	databases = await Promise.all(STATEFUL_SERVICES.map(() => createDatabase()));
+	collector = await startCollector();
 	const port = String(await freePort());
 	settings = {
 		TRANSPORTER: nats.url,
@@ -37,6 +40,7 @@ beforeAll(async () => {
 		PORT: port,
 		LOG_LEVEL: "warn",
 		WEBHOOK_PRIVATE_HOSTS: "127.0.0.1",
+		TRACING_URL: collector.url,
 	};
 	STATEFUL_SERVICES.forEach((service, i) => (settings[databaseVariable(service)] = databases[i]?.url ?? ""));
 	expect(await runCliToEnd("migrate", settings)).toMatchObject({ code: 0 });
@@ -57,6 +61,7 @@ afterAll(async () => {
 	const codes = await Promise.all([...nodes.values()].map((node) => node.end("SIGTERM")));
 	await Promise.all((databases ?? []).map((database) => database.drop()));
 	await nats?.remove();
+	await collector?.stop();
 	expect(codes).toEqual(codes.map(() => 0));
 }, START_MS);
 
@@ -96,6 +101,28 @@ test("the history shows the order from its creation to its execution, without a 
 	const events = await history();
 	expect(events[0]?.type).toBe("orders.created");
 	expect(events.map(({ aggregate_seq }) => aggregate_seq)).toEqual(events.map((_, i) => i + 1));
+});
+
+test("an order is one trace over all processes that it passes", async () => {
+	const traceId = "0af7651916cd43dd8448eb211c80319c";
+	const body = { symbol: "BTC-USD", side: "buy", quantity: "0.0001", price: "10000" };
+	const headers = { traceparent: `00-${traceId}-b7ad6b7169203331-01` };
+	expect((await send("POST /api/orders", { token: alice.token, body, headers })).status).toBe(201);
+	const passed = () => {
+		const spans = collector.spans.filter((span) => span.traceId === traceId);
+		return new Set(spans.map(({ service, name }) => `${service}: ${name}`));
+	};
+	await until(() =>
+		[
+			"api: POST /api/orders",
+			"orders: orders.place",
+			"risk: risk.check",
+			"trading: trading.submit",
+			"trading: transaction",
+			"events: handle orders.created",
+			"audit: handle trading.execution_reported",
+		].every((span) => passed().has(span)),
+	);
 });
 
 test("a subscriber added and removed while orders flow gets exactly the events recorded between", async () => {

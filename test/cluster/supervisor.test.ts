@@ -84,7 +84,7 @@ test("a restart of a service, one process after the other, is not noticed by its
 
 test("the example joins, trades, hears of it and leaves", async () => {
 	const { code, output } = await runCliToEnd("../examples/joined-node", settings);
-	expect([code, output]).toEqual([0, expect.stringMatching(/joined as example-\d+: 17 nodes/)]);
+	expect([code, output]).toEqual([0, expect.stringMatching(/joined as example-\d+: \d+ nodes/)]);
 	for (const line of ["#1", "#2 pending -> open", "#3 open -> canceled"])
 		expect(output.match(new RegExp(`^heard  orders.* \\S+${line}$`, "gm"))).toHaveLength(1);
 	expect(output.trimEnd().endsWith("left")).toBe(true);

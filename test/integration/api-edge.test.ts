@@ -122,7 +122,7 @@ test("it is healthy, alive, and ready once all are there", async () => {
 		status: 503,
 		body: {
 			code: "NOT_READY",
-			detail: "Waiting for health, audit, config, events, notifications, risk, trading, users",
+			detail: "Waiting for health, metrics, audit, config, events, notifications, risk, trading, users",
 		},
 	});
 	process.env["SERVICES"] = "api,auth,orders";

@@ -6,6 +6,7 @@ import type { ServiceBroker } from "moleculer";
 import type { Principal } from "../../contracts/common.ts";
 import type { User } from "../../contracts/users.ts";
 import type { Staged } from "../../lib/event-bus/outbox.ts";
+import type { Metrics } from "../../lib/metrics/registry.ts";
 import { call, type TypedService } from "../../lib/service.ts";
 
 /** A caller can only ask what `contracts/` promises. */
@@ -100,3 +101,16 @@ export const consumer: Pick<TypedService<"health">, "consumes"> = {
 		async "auth.session_revoke"() {},
 	},
 };
+
+/** Only what is in the list can be measured, with all of its labels. */
+export function measurements(metrics: Metrics): void {
+	metrics.increment("trades_total", { symbol: "BTC-USD" });
+	// @ts-expect-error: the name is misspelt
+	metrics.increment("trade_total", { symbol: "BTC-USD" });
+	// @ts-expect-error: a label is misspelt
+	metrics.increment("trades_total", { market: "BTC-USD" });
+	// @ts-expect-error: a label is missing
+	metrics.set("book_orders", { symbol: "BTC-USD" }, 1);
+	// @ts-expect-error: a counter is not set
+	metrics.set("trades_total", { symbol: "BTC-USD" }, 1);
+}

@@ -11,6 +11,7 @@ test("a machine with nothing set gets everything on loopback, without NATS", () 
 		logLevel: "warn",
 	});
 	expect(settings.smtpUrl).toBeNull();
+	expect([settings.metricsPort, settings.tracingUrl, settings.tracingSample]).toEqual([null, null, 1]);
 	expect(settings.webhookPrivateHosts).toEqual([]);
 	expect(settings.dataDir).toBe(`${process.cwd()}/.data`);
 	expect(settings.services).toEqual(SERVICE_NAMES);
@@ -26,7 +27,11 @@ test("what is set is taken", () => {
 		WEBHOOK_PRIVATE_HOSTS: "Receiver.internal, 10.0.0.7,::1",
 		SMTP_URL: "smtps://user:secret@mail.internal:465",
 		MAIL_FROM: "notices@example.com",
+		TRACING_URL: "http://127.0.0.1:4318",
+		TRACING_SAMPLE: "0.05",
 	});
+	expect(settings.tracingUrl).toBe("http://127.0.0.1:4318/v1/traces");
+	expect(settings.tracingSample).toBe(0.05);
 	expect(settings.port).toBe(0);
 	expect(settings.services).toEqual(["orders", "risk"]);
 	expect(settings.corsOrigins).toEqual(["https://a.example", "http://localhost:3000"]);
@@ -49,6 +54,9 @@ test.each([
 	["LOG_LEVEL", "loud", "fatal, error, warn, info, debug, trace"],
 	["LOG_FORMAT", "xml", "text, json"],
 	["DATABASE_POOL_SIZE", "1", "whole number from 2 to 100"],
+	["TRACING_URL", "collector:4318", "http://host:port"],
+	["TRACING_SAMPLE", "1.5", "a number from 0 to 1"],
+	["TRACING_SAMPLE", "half", "a number from 0 to 1"],
 	["CORS_ORIGINS", "https://a.example/", "origins such as https://app.example.com"],
 	["CORS_ORIGINS", "null", "origins such as https://app.example.com"],
 	["SMTP_URL", "mail.internal:25", "smtp://user:password@host:port"],

@@ -19,7 +19,7 @@ export function fileMailer(folder: string, from: string, logger: Logger): Mailer
 				await mkdir(folder, { recursive: true, mode: 0o700 });
 				await writeFile(`${file}.new`, message, { mode: 0o600 });
 				await rename(`${file}.new`, file);
-				logger.info(`mail to ${mail.to} is in ${file}`);
+				logger.info(`mail ${mail.id} is in ${file}`);
 				await removeOldest(folder);
 				return { ok: true };
 			} catch (error) {

@@ -16,7 +16,9 @@ export function smtpMailer(url: string, from: string, logger: Logger): Mailer {
 				await transport.sendMail({ ...messageOf(mail, from), signal: AbortSignal.timeout(TIMEOUT_MS) });
 				return { ok: true };
 			} catch (error) {
-				logger.warn(`mail ${mail.id} was not taken by the mail server`, error);
+				// Its message may have the address.
+				const { code, responseCode } = error as { readonly code?: string; readonly responseCode?: number };
+				logger.warn(`mail ${mail.id} was not taken by the mail server`, { code, response_code: responseCode });
 				return { ok: false, error: "The mail server did not take it" };
 			}
 		},

@@ -21,6 +21,8 @@ export interface Levels {
 	readonly sign: 1 | -1;
 	readonly blocks: Level[][];
 	best: Level | null;
+	/** How many stand in them. */
+	orders: number;
 }
 
 /** A full block is cut in two. Measured from 16 to 512, with a thousand levels and with a million: this is fastest. */
@@ -28,7 +30,7 @@ const MAX_BLOCK = 64;
 
 /** A side without orders, the highest price best for "highest". */
 export function emptyLevels(best: "highest" | "lowest"): Levels {
-	return { sign: best === "highest" ? -1 : 1, blocks: [], best: null };
+	return { sign: best === "highest" ? -1 : 1, blocks: [], best: null, orders: 0 };
 }
 
 /** The level at that price, or undefined. */
@@ -50,6 +52,7 @@ export function append(levels: Levels, ticks: number, order: ExecutionOrder): vo
 	order.next = null;
 	level.last = order;
 	level.lots += order.visibleLots;
+	levels.orders += 1;
 }
 
 /** Takes `order` from the level it stands in, and the level away when it was the last one there. */
@@ -63,6 +66,7 @@ export function unlink(order: ExecutionOrder, level: Level): void {
 	order.previous = null;
 	order.next = null;
 	level.lots -= order.visibleLots;
+	level.levels.orders -= 1;
 	if (!level.first) dropLevel(level);
 }
 

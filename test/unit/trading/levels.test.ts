@@ -30,6 +30,7 @@ test.each([["highest"], ["lowest"]] as const)("levels, the %s best, are what a s
 			}
 			const sorted = [...plain.keys()].sort((a, b) => (best === "highest" ? b - a : a - b));
 			assert.deepEqual(ticksOf(levels), sorted);
+			assert.equal(levels.orders, plain.size);
 		}),
 		{ numRuns: 50 },
 	);
@@ -53,4 +54,5 @@ test("whoever succeeds an order stands where it stood", () => {
 	for (let order = levels.best?.first ?? null; order; order = order.next) ids.push(order.orderId);
 	expect(ids).toEqual(["a2", "b2", "c2"]);
 	expect(levels.best?.lots).toBe(6);
+	expect(levels.orders).toBe(3);
 });

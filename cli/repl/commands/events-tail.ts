@@ -1,10 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
-import type { Envelope } from "../../contracts/events.ts";
-import { call } from "../../lib/service.ts";
-import type { ReplCommand } from "./command.ts";
+import type { Envelope } from "../../../contracts/events.ts";
+import { call } from "../../../lib/service.ts";
+import { countOf, type ReplCommand, textOf } from "../command.ts";
 
 const DEFAULT_LIMIT = 20;
+const MAX_LIMIT = 500;
 const POLL_MS = 500;
 const MAX_FOLLOW_S = 3_600;
 const MAX_DATA_LENGTH = 160;
@@ -14,18 +15,17 @@ export const eventsTail: ReplCommand = {
 	name: "events tail",
 	description: "Show the last events of the history",
 	options: [
-		{ option: "--limit <number>", description: `how many (${DEFAULT_LIMIT} unless told, at most 500)` },
+		{ option: "--limit <number>", description: `how many (${DEFAULT_LIMIT} unless told, at most ${MAX_LIMIT})` },
 		{ option: "--type <type>", description: "of one type alone, such as orders.executed" },
 		{ option: "--follow <seconds>", description: "go on with what is recorded for so long" },
 	],
-	async run(broker, options) {
-		const type = options["type"] === undefined ? {} : { type: options["type"] };
-		const { items, after } = await call(broker, "events.tail", {
-			limit: Number(options["limit"] ?? DEFAULT_LIMIT),
-			...type,
-		});
+	async run(broker, given) {
+		const named = textOf(given, "type");
+		const type = named === undefined ? {} : { type: named };
+		const limit = countOf(given, "limit", DEFAULT_LIMIT, MAX_LIMIT);
+		const seconds = countOf(given, "follow", 0, MAX_FOLLOW_S);
+		const { items, after } = await call(broker, "events.tail", { limit, ...type });
 		for (const event of items) console.log(lineOf(event));
-		const seconds = Math.min(Number(options["follow"] ?? 0), MAX_FOLLOW_S);
 		if (seconds > 0) await follow(broker, type, after, performance.now() + seconds * 1_000);
 	},
 };
