@@ -69,7 +69,7 @@ function writeConfig(folder: string, name: string, lines: readonly string[]): st
 }
 
 /** Where `program` is; throws with how to install it (`brew` is its name in Homebrew), or to name one that runs. */
-function findProgram(program: string, brew: string, setting: string): string {
+export function findProgram(program: string, brew: string, setting: string): string {
 	const candidates = [...searchPath(), ...SYSTEM_FOLDERS].map((folder) => path.join(folder, program));
 	const found = candidates.find(isExecutable);
 	if (found) return found;
