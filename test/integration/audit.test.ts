@@ -2,8 +2,8 @@ import { type CryptoKey, importJWK, type JWK, SignJWT } from "jose";
 import type { AuditRecord } from "../../contracts/audit.ts";
 import { ACCESS_TOKEN } from "../../lib/access-token.ts";
 import { call } from "../../lib/service.ts";
-import { testInOneProcess } from "../support/cluster-node.ts";
 import { httpClient, join, logIn, type Member, type Reply, type Send } from "../support/http-client.ts";
+import { testInOneProcess } from "../support/in-one-process.ts";
 import { startApi, type TestApi } from "../support/services.ts";
 import { until } from "../support/until.ts";
 

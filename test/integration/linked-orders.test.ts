@@ -6,7 +6,7 @@ import { env } from "../../lib/env.ts";
 import { call } from "../../lib/service.ts";
 import { STATEFUL_SERVICES } from "../../lib/topology.ts";
 import { submissionOf } from "../../services/orders/orders.drive.ts";
-import { testInOneProcess } from "../support/cluster-node.ts";
+import { testInOneProcess } from "../support/in-one-process.ts";
 import { person } from "../support/people.ts";
 import { startServices, type TestNode } from "../support/services.ts";
 import { until } from "../support/until.ts";

@@ -10,9 +10,6 @@ import { freePort } from "./free-port.ts";
 /** Where `cluster-setup.ts` leaves the servers' URLs for test files whose services are to be processes. */
 export const NATS_VARIABLE = "TEST_NATS_URL";
 
-/** Tests for what can be seen or done only where the services are in the test's own process. */
-export const testInOneProcess: typeof test = process.env[NATS_VARIABLE] ? test.skip : test;
-
 /** So that every test that goes over more than one of these has to do with several. */
 const SCALE = readScale("orders=2,trading=2,api=2");
 
