@@ -83,7 +83,7 @@ export function env(source: NodeJS.ProcessEnv = process.env): Env {
 		trustedProxies: list(text("TRUSTED_PROXIES", "")).map((range) => addressRange(range)),
 		userRateLimit: integer("RATE_LIMIT_USER", text("RATE_LIMIT_USER", "10000"), 1, MAX_RATE_LIMIT),
 		addressRateLimit: integer("RATE_LIMIT_ADDRESS", text("RATE_LIMIT_ADDRESS", "10000"), 1, MAX_RATE_LIMIT),
-		loginLimit: integer("LOGIN_LIMIT", text("LOGIN_LIMIT", "20"), 1, MAX_RATE_LIMIT),
+		loginLimit: integer("LOGIN_LIMIT", text("LOGIN_LIMIT", "60"), 1, MAX_RATE_LIMIT),
 		webhookPrivateHosts: list(text("WEBHOOK_PRIVATE_HOSTS", "")).map((host) => hostName(host)),
 		smtpUrl: text("SMTP_URL", "") ? smtpUrl(text("SMTP_URL", "")) : null,
 		mailFrom: mailFrom(text("MAIL_FROM", text("SMTP_URL", "") ? "" : "notifications@localhost")),
