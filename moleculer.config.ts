@@ -2,7 +2,9 @@ import { type BrokerOptions, Errors } from "moleculer";
 import { type Env, env } from "./lib/env.ts";
 import { jsonLine, type LoggerBindings, shown } from "./lib/log-format.ts";
 import { refuse } from "./lib/refuse.ts";
+import { cacher } from "./lib/shared-cache.ts";
 import { deadline } from "./middlewares/deadline.ts";
+import { endpointLives } from "./middlewares/endpoint-lives.ts";
 import { guards } from "./middlewares/index.ts";
 import { metrics } from "./middlewares/metrics.ts";
 import { tracing } from "./middlewares/tracing.ts";
@@ -39,9 +41,17 @@ const MIDDLEWARES: NonNullable<BrokerOptions["middlewares"]> = [
 	"ContextTracker",
 	"Timeout",
 	"CircuitBreaker",
+	endpointLives,
 	"ErrorHandler",
 	...guards,
 ];
+
+const TRANSIT: NonNullable<BrokerOptions["transit"]> & { serviceChangedDebounceTime: number } = {
+	// Waiting packets are those of calls: without a limit a NATS that is away would fill the memory.
+	maxQueueSize: 10_000,
+	// What a node has begun to serve it tells at once; by default it waits for a second, and nobody calls it until then.
+	serviceChangedDebounceTime: 50,
+};
 
 /** What went wrong inside stays in this node's log: messages may hold SQL, paths and personal data. */
 const hideInternalErrors: NonNullable<BrokerOptions["errorHandler"]> = function (error, info) {
@@ -90,19 +100,17 @@ export function brokerOptions(settings: Env = env()): BrokerOptions {
 			enabled: true,
 			threshold: 0.5,
 			minRequestCount: 20,
-			// Short, so that one good minute does not outvote the bad second that follows it.
-			windowTime: 10,
+			// Short: the bad seconds have to outvote the good ones that stand before them in the same window.
+			windowTime: 3,
 			halfOpenTime: 2_000,
 			check: (error) => ENDPOINT_FAILURES.has((error as Errors.MoleculerError).type),
 		},
 		// Commands that arrive together share a commit, so many may run at once; what waits beyond is refused with 429.
 		bulkhead: { enabled: true, concurrency: 512, maxQueueSize: 1_024 },
-		// Waiting packets are those of calls: without a limit a NATS that is away would fill the memory.
-		transit: { maxQueueSize: 10_000 },
+		transit: TRANSIT,
 		dependencyInterval: 100,
 
-		// Nodes do not see each other's caches, so an entry may be stale for its time to live.
-		cacher: { type: "MemoryLRU", options: { ttl: 5, max: 10_000 } },
+		cacher: cacher(settings.redisUrl),
 		validator: true,
 		// Its histograms have no sum unless they keep every value of a minute: see docs/decisions/0008-observability.md.
 		metrics: false,

@@ -25,17 +25,25 @@ export interface Databases {
 	stop(mode?: "immediate"): Promise<void>;
 }
 
-/** The databases that the environment names, and for the services that it does not, those of an embedded server. */
-export async function openDatabases(settings: Env, progress: Progress): Promise<Databases> {
+/**
+ * The databases that the environment names, and for the services that it does not, those of an embedded server, which
+ * is used by `processesOf` processes of each service.
+ */
+export async function openDatabases(
+	settings: Env,
+	progress: Progress,
+	processesOf: (service: StatefulService) => number = () => 1,
+): Promise<Databases> {
 	const given: Partial<DatabaseUrls> = givenDatabaseUrls();
 	const embedded = STATEFUL_SERVICES.filter((service) => !given[service]);
 	if (embedded.length === 0) return { urls: given as DatabaseUrls, embedded, stop: async () => {} };
 
+	const pools = embedded.reduce((sum, service) => sum + processesOf(service), 0);
 	const server = await progress("PostgreSQL", () =>
 		startPostgres({
 			home: path.join(settings.dataDir, "postgres"),
 			port: EMBEDDED_PORT,
-			maxConnections: embedded.length * settings.databasePoolSize + SPARE_CONNECTIONS,
+			maxConnections: pools * settings.databasePoolSize + SPARE_CONNECTIONS,
 			durable: true,
 		}),
 	);

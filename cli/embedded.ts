@@ -1,15 +1,14 @@
-import { once } from "node:events";
-import net from "node:net";
+import type net from "node:net";
 import type { ServiceBroker } from "moleculer";
-import { type Env, env, setDatabaseUrls } from "../lib/env.ts";
+import { env, setDatabaseUrls } from "../lib/env.ts";
 import { SERVICE_NAMES, STATEFUL_SERVICES } from "../lib/topology.ts";
 import { type DatabaseUrls, migrateAll, openDatabases } from "./databases.ts";
 import { type DemoUsers, seedDemo } from "./demo.ts";
 import { claimInstance } from "./instance.ts";
 import { createNode } from "./node.ts";
+import { expectFreePort, gatewayUrl } from "./ports.ts";
 import type { Progress } from "./progress.ts";
 import { serveRepl } from "./repl/server.ts";
-import { usageError } from "./run.ts";
 
 /** Every service in this process. */
 export interface Embedded {
@@ -35,9 +34,10 @@ export async function startEmbedded(progress: Progress): Promise<Embedded> {
 	};
 	try {
 		let ready: ServiceBroker | null = null;
-		const claim = await claimInstance(settings.dataDir, (socket) => void serveRepl(socket, ready));
+		const claim = await claimInstance(settings.dataDir, (socket, greeting) => serveRepl(socket, greeting, ready));
 		closers.push(claim.release);
-		await expectFreePort(settings);
+		// moleculer-web would end the process where it stands.
+		await expectFreePort(settings.port, settings.host, "npm start");
 
 		const { urls, embedded, stop: stopDatabases } = await openDatabases(settings, progress);
 		closers.push(stopDatabases);
@@ -50,8 +50,14 @@ export async function startEmbedded(progress: Progress): Promise<Embedded> {
 
 		const ours = embedded.length === STATEFUL_SERVICES.length;
 		const demoUsers = ours ? await progress("Demo users", () => seedDemo(broker, settings.dataDir)) : null;
-		const url = gatewayUrl(broker, settings.host);
-		await claim.publish({ pid: process.pid, url, databases: urls, started_at: new Date().toISOString() });
+		const url = urlOf(broker, settings.host);
+		await claim.publish({
+			pid: process.pid,
+			url,
+			databases: urls,
+			transporter: null,
+			started_at: new Date().toISOString(),
+		});
 		ready = broker;
 		return { broker, url, databases: urls, demoUsers, stop };
 	} catch (error) {
@@ -60,24 +66,8 @@ export async function startEmbedded(progress: Progress): Promise<Embedded> {
 	}
 }
 
-/** Asked before anything is started, since moleculer-web ends the process where it stands when its port is taken. */
-async function expectFreePort({ host, port }: Env): Promise<void> {
-	const probe = net.createServer();
-	try {
-		probe.listen(port, host);
-		await once(probe, "listening");
-	} catch (error) {
-		const reason = (error as NodeJS.ErrnoException).code === "EADDRINUSE" ? "is in use" : "cannot be listened on";
-		throw usageError(`PORT=${port} on HOST=${host} ${reason}: choose another, such as 'PORT=${port + 1} npm start'`);
-	}
-	probe.close();
-	await once(probe, "close");
-}
-
-/** With port 0 the system chose one; of a gateway that listens everywhere this machine takes the loopback. */
-function gatewayUrl(broker: ServiceBroker, host: string): string {
+/** With port 0 the system chose one. */
+function urlOf(broker: ServiceBroker, host: string): string {
 	const gateway = broker.getLocalService("api") as unknown as { readonly server: net.Server };
-	const { port } = gateway.server.address() as net.AddressInfo;
-	const everywhere = host === "0.0.0.0" || host === "::";
-	return `http://${everywhere ? "127.0.0.1" : host.includes(":") ? `[${host}]` : host}:${port}`;
+	return gatewayUrl(host, (gateway.server.address() as net.AddressInfo).port);
 }

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import net from "node:net";
@@ -13,8 +14,13 @@ export interface RunInfo {
 	/** The gateway. */
 	readonly url: string;
 	readonly databases: DatabaseUrls;
+	/** How to join the cluster; null where all runs in one process. */
+	readonly transporter: string | null;
 	readonly started_at: string;
 }
+
+/** The first line that a client sends, as JSON: what it wants, or what its terminal is like. */
+export type Greeting = Readonly<Record<string, unknown>>;
 
 /** The data folder is ours, as long as the process lives. */
 export interface Claim {
@@ -22,14 +28,20 @@ export interface Claim {
 	release(): Promise<void>;
 }
 
+/** A greeting is some forty characters; whoever sends more is no client of ours. */
+const MAX_GREETING_LENGTH = 1_000;
+
 /** Longer paths do not fit into a socket's address (108 bytes on Linux, 104 on macOS). */
 const MAX_SOCKET_PATH_LENGTH = 100;
 
 /**
  * Claims `dataDir` by listening on a socket in it, since unlike a file with a process id a socket cannot outlive its
- * process. Whoever connects is handed to `serve`. Throws when another process has the folder.
+ * process. Whoever connects and greets is handed to `serve`. Throws when another process has the folder.
  */
-export async function claimInstance(dataDir: string, serve: (socket: net.Socket) => void): Promise<Claim> {
+export async function claimInstance(
+	dataDir: string,
+	serve: (socket: net.Socket, greeting: Greeting) => void,
+): Promise<Claim> {
 	await mkdir(dataDir, { recursive: true });
 	const address = socketPath(dataDir);
 	const other = await connectTo(address);
@@ -40,12 +52,18 @@ export async function claimInstance(dataDir: string, serve: (socket: net.Socket)
 	}
 	await rm(address, { force: true });
 	await rm(infoFile(dataDir), { force: true });
-	const server = await listen(address, serve);
+	const clients = new Set<net.Socket>();
+	const server = await listen(address, (socket) => {
+		clients.add(socket);
+		socket.once("close", () => clients.delete(socket));
+		void receive(socket, serve);
+	});
 	return {
 		publish: (info) => writeFile(infoFile(dataDir), JSON.stringify(info, null, "\t"), { mode: 0o600 }),
 		async release() {
 			await rm(infoFile(dataDir), { force: true });
 			server.close();
+			for (const client of clients) client.destroy();
 		},
 	};
 }
@@ -60,6 +78,31 @@ export async function findInstance(dataDir: string): Promise<RunInfo | null> {
 /** A connection to the instance that runs on `dataDir`, or null. */
 export function connectToInstance(dataDir: string): Promise<net.Socket | null> {
 	return connectTo(socketPath(dataDir));
+}
+
+async function receive(socket: net.Socket, serve: (socket: net.Socket, greeting: Greeting) => void): Promise<void> {
+	// A client that goes away in the middle of an answer is nobody's error.
+	socket.on("error", () => socket.destroy());
+	const greeting = await readGreeting(socket);
+	if (greeting) serve(socket, greeting);
+	else socket.destroy();
+}
+
+async function readGreeting(socket: net.Socket): Promise<Greeting | null> {
+	let received = "";
+	while (!received.includes("\n") && received.length < MAX_GREETING_LENGTH) {
+		const chunk = socket.read() as Buffer | null;
+		if (chunk) received += chunk.toString();
+		else if (socket.readableEnded || socket.destroyed) return null;
+		else await Promise.race([once(socket, "readable"), once(socket, "close")]);
+	}
+	const end = received.indexOf("\n");
+	socket.unshift(Buffer.from(received.slice(end + 1)));
+	try {
+		return JSON.parse(received.slice(0, end)) as Greeting;
+	} catch {
+		return null;
+	}
 }
 
 function infoFile(dataDir: string): string {

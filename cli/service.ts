@@ -14,7 +14,10 @@ await runCommand(async () => {
 	};
 	process.on("SIGTERM", stop);
 	process.on("SIGINT", stop);
+	// Who started us over a channel and is gone cannot stop us any more. Nor does it read what we print.
+	process.on("disconnect", stop);
 	await broker.start();
+	process.send?.("ready");
 });
 
 // What has been started by then would keep a node alive that serves nothing.

@@ -1,8 +1,10 @@
 import { isIPv6 } from "node:net";
 import path from "node:path";
+import { isAddressRange } from "./address-ranges.ts";
 import { type ArmedFailpoint, FAILPOINTS } from "./failpoint.ts";
 import { databaseVariable, isStateful, SERVICE_NAMES, type ServiceName, STATEFUL_SERVICES } from "./topology.ts";
 
+const MAX_RATE_LIMIT = 1_000_000;
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace"] as const;
 const LOG_FORMATS = ["text", "json"] as const;
 
@@ -21,6 +23,8 @@ export interface Env {
 	readonly transporter: string | null;
 	/** JETSTREAM_REPLICAS: how many servers of NATS keep each event until it is handled. */
 	readonly jetStreamReplicas: number;
+	/** REDIS_URL: the Redis that nodes share what they remember by, or null for each node's own memory. */
+	readonly redisUrl: string | null;
 	/** NAMESPACE: nodes and events of different namespaces do not see each other. */
 	readonly namespace: string;
 	/** NODE_ID: the node's name in the cluster, or null for one made of host name and process id. */
@@ -41,6 +45,14 @@ export interface Env {
 	readonly tracingSample: number;
 	/** CORS_ORIGINS: the exact origins whose pages may call the gateway. */
 	readonly corsOrigins: readonly string[];
+	/** TRUSTED_PROXIES: the addresses and ranges whose `X-Forwarded-For` says where a request comes from. */
+	readonly trustedProxies: readonly string[];
+	/** RATE_LIMIT_USER: requests of a user, or of one API key, in 10 s. */
+	readonly userRateLimit: number;
+	/** RATE_LIMIT_ADDRESS: requests from an address in 10 s that show no valid credential. */
+	readonly addressRateLimit: number;
+	/** LOGIN_LIMIT: tries to log in to one account from one address in 15 minutes, unless one is right. */
+	readonly loginLimit: number;
 	/** WEBHOOK_PRIVATE_HOSTS: hosts, as `URL` writes them, that webhooks may go to although private, also without TLS. */
 	readonly webhookPrivateHosts: readonly string[];
 	/** SMTP_URL: the server that mail is sent by, or null for mail into files under `dataDir`. */
@@ -63,6 +75,7 @@ export function env(source: NodeJS.ProcessEnv = process.env): Env {
 		dataDir: path.resolve(text("DATA_DIR", ".data")),
 		transporter: servers,
 		jetStreamReplicas: integer("JETSTREAM_REPLICAS", text("JETSTREAM_REPLICAS", "1"), 1, MAX_REPLICAS),
+		redisUrl: text("REDIS_URL", "") ? redisUrl(text("REDIS_URL", "")) : null,
 		namespace: identifier("NAMESPACE", text("NAMESPACE", "agt")),
 		nodeId: text("NODE_ID", "") ? identifier("NODE_ID", text("NODE_ID", "")) : null,
 		services: services(text("SERVICES", "")),
@@ -73,6 +86,10 @@ export function env(source: NodeJS.ProcessEnv = process.env): Env {
 		tracingUrl: text("TRACING_URL", "") ? tracingUrl(text("TRACING_URL", "")) : null,
 		tracingSample: share("TRACING_SAMPLE", text("TRACING_SAMPLE", "1")),
 		corsOrigins: list(text("CORS_ORIGINS", "")).map((origin) => corsOrigin(origin)),
+		trustedProxies: list(text("TRUSTED_PROXIES", "")).map((range) => addressRange(range)),
+		userRateLimit: integer("RATE_LIMIT_USER", text("RATE_LIMIT_USER", "10000"), 1, MAX_RATE_LIMIT),
+		addressRateLimit: integer("RATE_LIMIT_ADDRESS", text("RATE_LIMIT_ADDRESS", "10000"), 1, MAX_RATE_LIMIT),
+		loginLimit: integer("LOGIN_LIMIT", text("LOGIN_LIMIT", "60"), 1, MAX_RATE_LIMIT),
 		webhookPrivateHosts: list(text("WEBHOOK_PRIVATE_HOSTS", "")).map((host) => hostName(host)),
 		smtpUrl: text("SMTP_URL", "") ? smtpUrl(text("SMTP_URL", "")) : null,
 		mailFrom: mailFrom(text("MAIL_FROM", text("SMTP_URL", "") ? "" : "notifications@localhost")),
@@ -98,6 +115,11 @@ export function setDatabaseUrls(urls: Readonly<Record<string, string>>): void {
 /** This process's environment with `values`, for a process that it starts. */
 export function environmentWith(values: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
 	return { ...process.env, ...values };
+}
+
+/** The folders in which programs are looked for. */
+export function searchPath(): readonly string[] {
+	return (process.env["PATH"] ?? "").split(path.delimiter).filter(Boolean);
 }
 
 /** Lets the gateway of this process take any free port: for an instance that only its own process talks to. */
@@ -174,10 +196,23 @@ function transporter(value: string): string | null {
 	return value;
 }
 
+function redisUrl(value: string): string {
+	const url = URL.parse(value);
+	if (!url?.hostname || !["redis:", "rediss:"].includes(url.protocol)) {
+		throw wrong("REDIS_URL", withoutPassword(value), "redis://:password@host:port or rediss://..., or empty");
+	}
+	return value;
+}
+
 function corsOrigin(value: string): string {
 	if (URL.parse(value)?.origin !== value || value === "null") {
 		throw wrong("CORS_ORIGINS", value, "a comma list of origins such as https://app.example.com");
 	}
+	return value;
+}
+
+function addressRange(value: string): string {
+	if (!isAddressRange(value)) throw wrong("TRUSTED_PROXIES", value, "a comma list of addresses or ranges (10.0.0.0/8)");
 	return value;
 }
 

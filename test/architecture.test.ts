@@ -19,7 +19,7 @@ interface Source {
 }
 
 const SOURCES: readonly Source[] = globSync(
-	"{bench,cli,contracts,deploy,lib,middlewares,mixins,services,test}/**/*.ts",
+	"{bench,cli,contracts,deploy,examples,lib,middlewares,mixins,services,test}/**/*.ts",
 	{
 		cwd: ROOT,
 	},
@@ -58,6 +58,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 	"moleculer.config.ts": ["middlewares", "lib", "kernel", "contracts", "package"],
 	cli: ["cli", ...PROGRAM],
 	deploy: ["deploy", "cli", "lib", "package"],
+	examples: ["examples", "cli", ...PROGRAM],
 	bench: ["bench", "cli", "test", ...PROGRAM],
 };
 

@@ -1,52 +1,29 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { once } from "node:events";
 import { createRequire } from "node:module";
 import type net from "node:net";
 import type { REPLServer, ReplOptions } from "node:repl";
 import type { ServiceBroker } from "moleculer";
+import type { Greeting } from "../instance.ts";
 import { startRepl } from "./operator.ts";
 
-/** The first line that a client sends: what its terminal is like. */
-export interface ReplGreeting {
+/** What the terminal of a client is like. */
+export interface ReplGreeting extends Greeting {
 	readonly terminal?: boolean;
 	readonly columns: number;
 }
 
 type Session = net.Socket & { columns?: number };
 
-/** A greeting is some forty characters; whoever sends more is no client of ours. */
-const MAX_GREETING_LENGTH = 1_000;
-
 const require = createRequire(import.meta.url);
 const printingFor = new AsyncLocalStorage<Session>();
 
 /** Serves Moleculer's REPL on this process's own broker to whoever holds the other end of `socket`. */
-export async function serveRepl(socket: Session, broker: ServiceBroker | null): Promise<void> {
-	// A client that goes away in the middle of an answer is nobody's error.
-	socket.on("error", () => socket.destroy());
-	const greeting = await readGreeting(socket);
-	if (!greeting) return void socket.destroy();
+export function serveRepl(socket: Session, greeting: Greeting, broker: ServiceBroker | null): void {
 	if (!broker) return void socket.end("The instance is still starting: try again in a moment\n");
-	socket.columns = greeting.columns;
+	const { columns, terminal = false } = greeting as ReplGreeting;
+	socket.columns = columns;
 	routeOutput();
-	startSession(socket, broker, greeting.terminal ?? false);
-}
-
-async function readGreeting(socket: Session): Promise<ReplGreeting | null> {
-	let received = "";
-	while (!received.includes("\n") && received.length < MAX_GREETING_LENGTH) {
-		const chunk = socket.read() as Buffer | null;
-		if (chunk) received += chunk.toString();
-		else if (socket.readableEnded || socket.destroyed) return null;
-		else await Promise.race([once(socket, "readable"), once(socket, "close")]);
-	}
-	const end = received.indexOf("\n");
-	socket.unshift(Buffer.from(received.slice(end + 1)));
-	try {
-		return JSON.parse(received.slice(0, end)) as ReplGreeting;
-	} catch {
-		return null;
-	}
+	startSession(socket, broker, terminal);
 }
 
 /**

@@ -6,7 +6,9 @@ import { REVOKED } from "../../lib/access-token.ts";
 import { env } from "../../lib/env.ts";
 import { failpoint } from "../../lib/failpoint.ts";
 import { metricsOf } from "../../lib/metrics/registry.ts";
+import { openRedis } from "../../lib/redis.ts";
 import { call } from "../../lib/service.ts";
+import { clientAddress } from "./client-address.ts";
 import { closeServer } from "./close-server.ts";
 import { openDenialQueue } from "./denial-queue.ts";
 import { assertInScope } from "./endpoint.ts";
@@ -15,6 +17,7 @@ import { beginRequest, type Gateway, gatewayMethods, type Request } from "./gate
 import { healthRoutes } from "./health.ts";
 import { openIdentity } from "./identity.ts";
 import { GATEWAY_CALL_MS, MAX_STREAMS, STOP_NOTICE_MS } from "./limits.ts";
+import { rateLimits } from "./rate-limits.ts";
 import { parametersOf } from "./request.ts";
 import { streamSlots } from "./stream-slots.ts";
 import { openTraffic } from "./traffic.ts";
@@ -43,23 +46,46 @@ const route = {
 		const endpoint = request.$alias?.endpoint;
 		if (!endpoint) return;
 		this.traffic.routed(endpoint, response);
-		if (request.$action.auth !== "public") {
-			const user = await this.identity.identify(request.headers, ctx.meta.client?.ip ?? "");
-			assertInScope(endpoint, user);
-			Object.assign(ctx.meta, { user });
-		}
+		await admit(this, ctx, request, response);
 		if (endpoint.streams) this.streams.take(response);
 		request.$params = await parametersOf(endpoint, request, request.$params.params, request.query);
+		if (endpoint.guarded) await this.rates.countLogin(String(request.$params[endpoint.guarded]), addressIn(ctx));
 		failpoint("api.before_call");
 	},
 
-	async onAfterCall(ctx: Context<unknown, Meta>, _route: unknown, request: Request, _response: unknown, result: never) {
+	async onAfterCall(
+		this: Gateway,
+		ctx: Context<unknown, Meta>,
+		_route: unknown,
+		request: Request,
+		_response: unknown,
+		result: never,
+	) {
 		failpoint("api.before_answer");
 		const endpoint = request.$alias?.endpoint;
+		if (endpoint?.guarded) await this.rates.forgetLogins(String(request.$params[endpoint.guarded]), addressIn(ctx));
 		const answer = endpoint?.answer ? await endpoint.answer(result, ctx, request.$params) : { body: result };
 		return { status: endpoint?.status ?? 200, ...answer };
 	},
 };
+
+/** Counts the request under whoever sent it, who is then known. */
+async function admit(gateway: Gateway, ctx: Context<unknown, Meta>, request: Request, response: ServerResponse) {
+	const { endpoint } = request.$alias ?? {};
+	if (!endpoint) return;
+	if (request.$action.auth === "public") return gateway.rates.countAddress(addressIn(ctx), response);
+	const user = await gateway.identity.identify(request.headers, addressIn(ctx)).catch(async (error) => {
+		await gateway.rates.countAddress(addressIn(ctx), response);
+		throw error;
+	});
+	await gateway.rates.countUser(user, response);
+	assertInScope(endpoint, user);
+	Object.assign(ctx.meta, { user });
+}
+
+function addressIn(ctx: Context<unknown, Meta>): string {
+	return ctx.meta.client?.ip ?? "";
+}
 
 const api: ServiceSchema<ServiceSettingSchema & Record<string, unknown>, unknown, unknown, Gateway> = {
 	name: "api",
@@ -93,7 +119,11 @@ const api: ServiceSchema<ServiceSettingSchema & Record<string, unknown>, unknown
 	},
 
 	created() {
-		const { port, host, corsOrigins } = env();
+		const settings = env();
+		const { port, host, corsOrigins, redisUrl, trustedProxies } = settings;
+		this.addressOf = clientAddress(trustedProxies);
+		this.redis = redisUrl ? openRedis(redisUrl, this.logger) : null;
+		this.rates = rateLimits(settings, this.redis);
 		Object.assign(this.settings, { port, ip: host });
 		this.origins = new Set(corsOrigins);
 		this.identity = openIdentity(this.broker);
@@ -109,6 +139,7 @@ const api: ServiceSchema<ServiceSettingSchema & Record<string, unknown>, unknown
 	async stopped() {
 		await this.drain();
 		this.identity.stop();
+		this.redis?.disconnect();
 	},
 };
 

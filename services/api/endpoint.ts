@@ -32,6 +32,8 @@ export interface Endpoint<N extends ActionName = ActionName> {
 	readonly headers?: Readonly<Record<string, string>>;
 	/** The members of a JSON object in the body are parameters. */
 	readonly body?: true;
+	/** Guesses at the secret of what this parameter names are counted, and so many let through. */
+	readonly guarded?: string;
 	/** The code for a body over the limit. */
 	readonly oversized?: RefusalCode;
 	/** Makes the answer, where it is not simply the result. */

@@ -22,7 +22,7 @@ const USERS = [
 ];
 
 const AUTH = [
-	endpoint("POST", "/api/auth/login", "auth.login", credentials),
+	endpoint("POST", "/api/auth/login", "auth.login", { ...credentials, guarded: "username" }),
 	endpoint("POST", "/api/auth/refresh", "auth.refresh", { body: true }),
 	endpoint("POST", "/api/auth/logout", "auth.logout"),
 	endpoint("GET", "/api/auth/sessions", "auth.sessions", { answer: answers.wholeList }),

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { Readable } from "node:stream";
+import type { Redis } from "ioredis";
 import { type CallingOptions, Errors, type Service } from "moleculer";
 import type { Alias, IncomingRequest } from "moleculer-web";
 import type { Meta } from "../../contracts/index.ts";
@@ -13,6 +14,7 @@ import { type OutgoingAnswer, sendJson, sendOptions, sendStream, setCorsHeaders,
 import type { Identity } from "./identity.ts";
 import * as limits from "./limits.ts";
 import { problemBody, problemHeaders, problemOf } from "./problem.ts";
+import type { RateLimits } from "./rate-limits.ts";
 import { requestIdOf } from "./request.ts";
 import type { StreamSlots } from "./stream-slots.ts";
 import type { Traffic } from "./traffic.ts";
@@ -27,6 +29,9 @@ export interface Gateway extends Service {
 	streams: StreamSlots;
 	traffic: Traffic;
 	origins: ReadonlySet<string>;
+	rates: RateLimits;
+	redis: Redis | null;
+	addressOf(request: IncomingMessage): string;
 	/** Set while the gateway stops; resolves when it has. */
 	closing: Promise<void> | undefined;
 	drain(): Promise<void>;
@@ -61,13 +66,14 @@ export function beginRequest(
 	const meta: Meta = {
 		deadline: Date.now() + limits.REQUEST_TIME_MS,
 		...(typeof traceparent === "string" && tracingOf(request.$service.broker) && { traceparent }),
-		client: { ip: request.socket.remoteAddress ?? "", user_agent: agent.slice(0, limits.MAX_USER_AGENT_LENGTH) },
+		client: { ip: request.$service.addressOf(request), user_agent: agent.slice(0, limits.MAX_USER_AGENT_LENGTH) },
 	};
 	options.requestID = requestIdOf(givenId);
 	// Probes ask every few seconds.
 	options.untraced = request.url?.startsWith(HEALTH_PATH) ?? false;
 	options.meta = meta;
 	setHeaders(response, options.requestID);
+	response.setHeader("RateLimit-Policy", request.$service.rates.policy);
 }
 
 /** Methods of moleculer-web that we do otherwise, under its names, and a few of our own. */

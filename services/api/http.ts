@@ -10,7 +10,8 @@ const HEADERS: readonly (readonly [string, string])[] = [
 	["X-Content-Type-Options", "nosniff"],
 ];
 
-const EXPOSED_HEADERS = "Idempotency-Replayed, Location, Retry-After, Traceparent, X-Request-Id";
+const EXPOSED_HEADERS =
+	"Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, Traceparent, X-Request-Id";
 const ALLOWED_HEADERS =
 	"Authorization, Content-Type, Idempotency-Key, Traceparent, X-Api-Key, X-Api-Secret, X-Request-Id";
 const PREFLIGHT_MAX_AGE_S = 600;

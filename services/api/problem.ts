@@ -9,6 +9,8 @@ export interface Problem {
 	readonly code: string;
 	readonly detail: string;
 	readonly errors?: readonly FieldError[];
+	/** How soon the client may try again, where that is known. */
+	readonly retryAfterS?: number;
 	/** Members of our own. */
 	readonly more?: Readonly<Record<string, unknown>>;
 }
@@ -61,6 +63,12 @@ interface Invalid {
 	readonly actual?: unknown;
 }
 
+/** What a refusal may tell besides its code. */
+interface Told extends Readonly<Record<string, unknown>> {
+	readonly errors?: readonly FieldError[];
+	readonly retry_after_s?: number;
+}
+
 interface Asked {
 	/** Whether the request would have changed something. */
 	readonly writes: boolean;
@@ -90,9 +98,14 @@ function problem(code: RefusalCode, detail: string): Problem {
 }
 
 function refusal({ type, message, data }: Errors.MoleculerError): Problem {
-	const { errors, ...rest } = (data ?? {}) as { errors?: readonly FieldError[] } & Record<string, unknown>;
+	const { errors, retry_after_s, ...rest } = (data ?? {}) as Told;
 	const more = Object.fromEntries(SHOWN.filter((name) => rest[name] !== undefined).map((name) => [name, rest[name]]));
-	return { ...problem(type as RefusalCode, message), ...(errors && { errors }), more };
+	return {
+		...problem(type as RefusalCode, message),
+		...(errors && { errors }),
+		...(retry_after_s !== undefined && { retryAfterS: retry_after_s }),
+		more,
+	};
 }
 
 /** A path that no such thing can be at leads to nothing; everything else that is wrong is told field by field. */
@@ -113,10 +126,10 @@ function fieldErrors({ type, field = "", actual, message = "" }: Invalid): Field
 }
 
 /** What HTTP wants to be said beside a status. */
-export function problemHeaders({ status }: Problem): Record<string, string> {
+export function problemHeaders({ status, retryAfterS }: Problem): Record<string, string> {
 	if (status === 401) return { "WWW-Authenticate": "Bearer" };
 	if (status === 413) return { Connection: "close" };
-	return status === 503 ? { "Retry-After": String(RETRY_AFTER_S) } : {};
+	return status === 503 || status === 429 ? { "Retry-After": String(retryAfterS ?? RETRY_AFTER_S) } : {};
 }
 
 /** The problem as RFC 9457 wants it. */

@@ -14,10 +14,14 @@ export interface Running {
 }
 
 /** Runs one of `cli/` with nothing but `settings` in its environment. */
-export function runCli(name: string, settings: Readonly<Record<string, string>>): Running {
+export function runCli(
+	name: string,
+	settings: Readonly<Record<string, string>>,
+	args: readonly string[] = [],
+): Running {
 	const { PATH = "", HOME = "" } = process.env;
 	const file = path.join(ROOT, "cli", `${name}.ts`);
-	const child = spawn(process.execPath, [file], { cwd: ROOT, env: { PATH, HOME, ...settings } });
+	const child = spawn(process.execPath, [file, ...args], { cwd: ROOT, env: { PATH, HOME, ...settings } });
 	let output = "";
 	for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
 	return {
@@ -37,8 +41,9 @@ export function runCli(name: string, settings: Readonly<Record<string, string>>)
 export async function runCliToEnd(
 	name: string,
 	settings: Readonly<Record<string, string>>,
+	args: readonly string[] = [],
 ): Promise<{ readonly code: number | null; readonly output: string }> {
-	const child = runCli(name, settings);
+	const child = runCli(name, settings, args);
 	if (child.process.exitCode === null) await once(child.process, "exit");
 	return { code: child.process.exitCode, output: child.output() };
 }

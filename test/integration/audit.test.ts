@@ -3,6 +3,7 @@ import type { AuditRecord } from "../../contracts/audit.ts";
 import { ACCESS_TOKEN } from "../../lib/access-token.ts";
 import { call } from "../../lib/service.ts";
 import { httpClient, join, logIn, type Member, type Reply, type Send } from "../support/http-client.ts";
+import { testInOneProcess } from "../support/in-one-process.ts";
 import { startApi, type TestApi } from "../support/services.ts";
 import { until } from "../support/until.ts";
 
@@ -359,7 +360,7 @@ describe("GET /api/audit", () => {
 	});
 });
 
-test("what is recorded at the last moment before the cluster stops is in the chain", async () => {
+testInOneProcess("what is recorded at the last moment before the cluster stops is in the chain", async () => {
 	const [before] = await find({ limit: "1" });
 	await asked("GET /api/users", ann);
 	await (api.broker.getLocalService("api") as unknown as { drain(): Promise<void> }).drain();

@@ -6,6 +6,7 @@ import { env } from "../../lib/env.ts";
 import { call } from "../../lib/service.ts";
 import { STATEFUL_SERVICES } from "../../lib/topology.ts";
 import { submissionOf } from "../../services/orders/orders.drive.ts";
+import { testInOneProcess } from "../support/in-one-process.ts";
 import { person } from "../support/people.ts";
 import { startServices, type TestNode } from "../support/services.ts";
 import { until } from "../support/until.ts";
@@ -302,46 +303,52 @@ test("of cancels and trades that race, the legs never trade more than the oco", 
 	expect(await funds(racer, "BTC")).toBe(`${left} (0 held)`);
 });
 
-test("exits are placed once when the service goes down between the end of their entry and their market", async () => {
-	const entry = await place(ann, bracket);
-	const endpoint = broker.registry.getActionEndpoints("trading.submitPair")?.next(null as never);
-	const action = endpoint?.action as { handler: unknown };
-	action.handler = () => Promise.reject(new Error("unreachable"));
-	await place(bob, { price: "100" });
-	await becomes(ann, entry, "filled 1 of 1", "pending 0 of 1", "pending 0 of 1");
-	await broker.stop();
-	broker = await createNode(STATEFUL_SERVICES, { logger: false, dependencyInterval: 10 });
-	await broker.start();
-	await becomes(ann, entry, "filled 1 of 1", "open 0 of 1", "held 0 of 1");
-	const [{ kept } = { kept: "" }] = await node.dbs.trading.query<{ kept: string }>(
-		"SELECT count(*) AS kept FROM orders WHERE order_id = ANY($1::uuid[])",
-		[(entry.legs ?? []).map(({ order_id }) => order_id)],
-	);
-	expect(kept).toBe("2");
-});
+testInOneProcess(
+	"exits are placed once when the service goes down between the end of their entry and their market",
+	async () => {
+		const entry = await place(ann, bracket);
+		const endpoint = broker.registry.getActionEndpoints("trading.submitPair")?.next(null as never);
+		const action = endpoint?.action as { handler: unknown };
+		action.handler = () => Promise.reject(new Error("unreachable"));
+		await place(bob, { price: "100" });
+		await becomes(ann, entry, "filled 1 of 1", "pending 0 of 1", "pending 0 of 1");
+		await broker.stop();
+		broker = await createNode(STATEFUL_SERVICES, { logger: false, dependencyInterval: 10 });
+		await broker.start();
+		await becomes(ann, entry, "filled 1 of 1", "open 0 of 1", "held 0 of 1");
+		const [{ kept } = { kept: "" }] = await node.dbs.trading.query<{ kept: string }>(
+			"SELECT count(*) AS kept FROM orders WHERE order_id = ANY($1::uuid[])",
+			[(entry.legs ?? []).map(({ order_id }) => order_id)],
+		);
+		expect(kept).toBe("2");
+	},
+);
 
-test("an oco that was left pending is driven on, expires in time, and ends whole when half of it has", async () => {
-	const endpoint = broker.registry.getActionEndpoints("risk.check")?.next(null as never);
-	const action = endpoint?.action as { handler: unknown };
-	const { handler } = action;
-	action.handler = () => Promise.reject(new Error("unreachable"));
-	const [young, old, half] = [await place(ann, oco), await place(ann, oco), await place(ann, oco)];
-	expect(shownOf(young)).toEqual(["pending 0 of 1", "pending 0 of 1", "pending 0 of 1"]);
-	// As a crash between the ends of two legs leaves them.
-	const leg = half.legs?.[0] as Order;
-	const order = submissionOf({ ...leg, ordered_quantity: leg.quantity });
-	await call(broker, "trading.close", { order, status: "canceled" });
-	action.handler = handler;
-	const age = (placed: Order, by: string) =>
-		node.dbs.orders.query("UPDATE orders SET created_at = now() - $2::interval WHERE order_id = $1", [
-			placed.order_id,
-			by,
-		]);
-	await Promise.all([age(young, "10 seconds"), age(half, "10 seconds"), age(old, "1 minute")]);
-	await becomes(ann, young, "open 0 of 1", "open 0 of 1", "held 0 of 1");
-	await becomes(ann, old, "expired 0 of 1", "expired 0 of 1", "expired 0 of 1");
-	await becomes(ann, half, "canceled 0 of 1", "canceled 0 of 1", "canceled 0 of 1");
-});
+testInOneProcess(
+	"an oco that was left pending is driven on, expires in time, and ends whole when half of it has",
+	async () => {
+		const endpoint = broker.registry.getActionEndpoints("risk.check")?.next(null as never);
+		const action = endpoint?.action as { handler: unknown };
+		const { handler } = action;
+		action.handler = () => Promise.reject(new Error("unreachable"));
+		const [young, old, half] = [await place(ann, oco), await place(ann, oco), await place(ann, oco)];
+		expect(shownOf(young)).toEqual(["pending 0 of 1", "pending 0 of 1", "pending 0 of 1"]);
+		// As a crash between the ends of two legs leaves them.
+		const leg = half.legs?.[0] as Order;
+		const order = submissionOf({ ...leg, ordered_quantity: leg.quantity });
+		await call(broker, "trading.close", { order, status: "canceled" });
+		action.handler = handler;
+		const age = (placed: Order, by: string) =>
+			node.dbs.orders.query("UPDATE orders SET created_at = now() - $2::interval WHERE order_id = $1", [
+				placed.order_id,
+				by,
+			]);
+		await Promise.all([age(young, "10 seconds"), age(half, "10 seconds"), age(old, "1 minute")]);
+		await becomes(ann, young, "open 0 of 1", "open 0 of 1", "held 0 of 1");
+		await becomes(ann, old, "expired 0 of 1", "expired 0 of 1", "expired 0 of 1");
+		await becomes(ann, half, "canceled 0 of 1", "canceled 0 of 1", "canceled 0 of 1");
+	},
+);
 
 test("after all of it every invariant holds", async () => {
 	const findings: Finding[] = [];

@@ -13,11 +13,14 @@ import {
 	type ServiceName,
 	type StatefulService,
 } from "../../lib/topology.ts";
+import { NATS_VARIABLE, type Processes, startProcesses } from "./cluster-node.ts";
 import { createDatabase, type TestDatabase } from "./databases.ts";
 
 /** A node with services for one test file. */
 export interface TestNode {
 	readonly broker: ServiceBroker;
+	/** The gateways, if there are any. */
+	readonly urls: readonly string[];
 	/** The services' databases, for a look behind the curtain. */
 	readonly dbs: Readonly<Record<StatefulService, Db>>;
 	/** The node's own, where it keeps mail. */
@@ -30,7 +33,10 @@ export interface TestApi extends TestNode {
 	readonly baseUrl: string;
 }
 
-/** Starts the real services on fresh databases, in a namespace of their own. */
+/**
+ * Starts the real services on fresh databases, in a namespace of their own: in this process, or each in one of its own
+ * where the run has set up a cluster.
+ */
 export async function startServices(services: readonly ServiceName[]): Promise<TestNode> {
 	const stateful = services.filter(isStateful);
 	const databases = await Promise.all(stateful.map((service) => createDatabase(service)));
@@ -45,9 +51,8 @@ export async function startServices(services: readonly ServiceName[]): Promise<T
 	});
 	stateful.forEach((service, i) => (process.env[databaseVariable(service)] = databases[i]?.url));
 	try {
-		const broker = await createNode(services, { logger: false, dependencyInterval: 10 });
-		await broker.start();
-		return testNode(broker, stateful, databases, dataDir);
+		const running = await (process.env[NATS_VARIABLE] ? startProcesses(services) : startInProcess(services));
+		return testNode(running, stateful, databases, dataDir);
 	} catch (error) {
 		await Promise.all(databases.map((database) => database.drop()));
 		throw error;
@@ -57,13 +62,20 @@ export async function startServices(services: readonly ServiceName[]): Promise<T
 /** Starts the gateway and the services behind it; all of them unless told. */
 export async function startApi(services: readonly ServiceName[] = SERVICE_NAMES): Promise<TestApi> {
 	const node = await startServices([...new Set<ServiceName>(["api", ...services])]);
-	const gateway = node.broker.getLocalService("api") as unknown as { server: net.Server };
-	const { port } = gateway.server.address() as net.AddressInfo;
-	return { ...node, baseUrl: `http://127.0.0.1:${port}` };
+	const [baseUrl = ""] = node.urls;
+	return { ...node, baseUrl };
+}
+
+async function startInProcess(services: readonly ServiceName[]): Promise<Processes> {
+	const broker = await createNode(services, { logger: false, dependencyInterval: 10 });
+	await broker.start();
+	const gateway = broker.getLocalService("api") as unknown as { server: net.Server } | undefined;
+	const urls = gateway ? [`http://127.0.0.1:${(gateway.server.address() as net.AddressInfo).port}`] : [];
+	return { broker, urls, stop: () => broker.stop() };
 }
 
 function testNode(
-	broker: ServiceBroker,
+	{ broker, urls, stop }: Processes,
 	stateful: readonly StatefulService[],
 	databases: readonly TestDatabase[],
 	dataDir: string,
@@ -71,10 +83,11 @@ function testNode(
 	const dbs = Object.fromEntries(stateful.map((service, i) => [service, databases[i]?.db]));
 	return {
 		broker,
+		urls,
 		dbs: dbs as Record<StatefulService, Db>,
 		dataDir,
 		async stop() {
-			await broker.stop();
+			await stop();
 			await Promise.all(databases.map((database) => database.drop()));
 			await rm(dataDir, { recursive: true, force: true });
 		},

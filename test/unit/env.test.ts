@@ -48,6 +48,7 @@ test.each([
 	["SERVICES", "ordrs", SERVICE_NAMES.join(", ")],
 	["TRANSPORTER", "redis://10.0.0.1", "nats://host:port"],
 	["TRANSPORTER", "nats", "nats://host:port"],
+	["REDIS_URL", "http://10.0.0.1", "redis://:password@host:port"],
 	["NAMESPACE", "a.b", "letters, digits, _ or -"],
 	["NODE_ID", "a b", "letters, digits, _ or -"],
 	["LOG_LEVEL", "loud", "fatal, error, warn, info, debug, trace"],
