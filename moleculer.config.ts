@@ -105,7 +105,7 @@ export function brokerOptions(settings: Env = env()): BrokerOptions {
 			halfOpenTime: 2_000,
 			check: (error) => ENDPOINT_FAILURES.has((error as Errors.MoleculerError).type),
 		},
-		// Commands that arrive together share a commit, so many may run at once; what waits beyond is refused with 429.
+		// Commands that arrive together share a commit, so many may run at once; what comes beyond is refused (503).
 		bulkhead: { enabled: true, concurrency: 512, maxQueueSize: 1_024 },
 		transit: TRANSIT,
 		dependencyInterval: 100,

@@ -7,6 +7,7 @@ import { nodeManifests } from "./node.ts";
 import { NODES } from "./nodes.ts";
 import { type Manifest, NAMESPACE } from "./objects.ts";
 import { redisManifests } from "./redis.ts";
+import { settingsManifest } from "./settings.ts";
 import { verification } from "./verification.ts";
 
 const HEAD = `# The cluster on Kubernetes (1.30 or later), made by "npm run generate" from deploy/kubernetes/.
@@ -22,6 +23,7 @@ export function manifests(): Manifest[] {
 			// Nothing is let in that asks for more than an ordinary user has.
 			metadata: { name: NAMESPACE, labels: { "pod-security.kubernetes.io/enforce": "restricted" } },
 		},
+		settingsManifest(),
 		...networkManifests(),
 		...natsManifests(),
 		...redisManifests(),

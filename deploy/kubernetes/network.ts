@@ -11,6 +11,9 @@ import { VERIFICATION } from "./verification.ts";
 
 const INGRESS_NAMESPACE = "ingress-nginx";
 
+/** Where collectors take spans by OTLP over HTTP. */
+const OTLP_PORT = 4318;
+
 /** What is not on the internet, and the addresses by which clouds tell machines their secrets. */
 const PRIVATE_ADDRESSES = [
 	"10.0.0.0/8",
@@ -56,6 +59,12 @@ export function networkManifests(): NetworkPolicy[] {
 			podSelector: podsIn("node"),
 			policyTypes: ["Ingress"],
 			ingress: [{ from: [{ namespaceSelector: namespaceNamed(MONITORING_NAMESPACE) }], ports: tcp(METRICS_PORT) }],
+		}),
+		// A collector of traces stands where Prometheus does. Without TRACING_URL nobody speaks to it.
+		policy("tracing", {
+			podSelector: podsIn("node"),
+			policyTypes: ["Egress"],
+			egress: [{ to: [{ namespaceSelector: namespaceNamed(MONITORING_NAMESPACE) }], ports: tcp(OTLP_PORT) }],
 		}),
 		...outside(),
 	];

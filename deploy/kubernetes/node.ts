@@ -17,6 +17,8 @@ import {
 	runAs,
 	spread,
 } from "./objects.ts";
+import { redisEnv } from "./redis.ts";
+import { SETTINGS, smtpEnv } from "./settings.ts";
 
 /** What an installation replaces by its registry's: see `docs/operations.md`. */
 export const IMAGE = "autogrowthtrading:0.1.0";
@@ -27,10 +29,13 @@ export const USER_ID = 1000;
 export const GATEWAY_PORT = 8000;
 export const METRICS_PORT = 3030;
 
-/** Until everybody has heard that the gateway's address is no more: Kubernetes tells them beside the signal. */
+/**
+ * Until everybody has heard that the gateway's address is no more: Kubernetes tells them beside the signal. The notice
+ * that a stopping gateway gives by itself is too short for the readiness probe.
+ */
 const PRE_STOP_S = 5;
 
-/** Longer than a broker takes to end the calls that it has taken, and the wait before. */
+/** Longer than a gateway takes to tell that it goes and to end what it has taken, and the wait before. */
 const TERMINATION_GRACE_S = 45;
 
 const MEASURED_CPU_PERCENT = 70;
@@ -72,7 +77,12 @@ function deployment(name: string, shape: NodeShape): Deployment {
 						{
 							name: "node",
 							image: IMAGE,
-							env: [...nodeEnv(name), ...(isStateful(name) ? databaseEnv(name, loginOf(name)) : [])],
+							env: [
+								...nodeEnv(name),
+								...(isStateful(name) ? databaseEnv(name, loginOf(name)) : []),
+								...(shape.outside?.includes("smtp") ? [smtpEnv()] : []),
+							],
+							envFrom: [{ configMapRef: { name: SETTINGS } }],
 							ports: [
 								...(isGateway ? [{ name: "http", containerPort: GATEWAY_PORT }] : []),
 								{ name: "metrics", containerPort: METRICS_PORT },
@@ -127,6 +137,7 @@ function nodeEnv(name: string): EnvVar[] {
 		fromSecret("NATS_PASSWORD", "NATS_PASSWORD"),
 		{ name: "TRANSPORTER", value: natsServers("agt:$(NATS_PASSWORD)") },
 		{ name: "JETSTREAM_REPLICAS", value: String(NATS_SERVERS) },
+		...redisEnv(),
 	];
 }
 

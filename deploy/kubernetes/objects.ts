@@ -31,7 +31,7 @@ export type Manifest =
 
 export const NAMESPACE = "autogrowthtrading";
 
-/** Where a cluster's Prometheus is looked for. */
+/** Where a cluster's Prometheus, and a collector of traces, are looked for. */
 export const MONITORING_NAMESPACE = "monitoring";
 
 const NAME_LABEL = "app.kubernetes.io/name";

@@ -1,4 +1,5 @@
 import type { StatefulSet } from "kubernetes-types/apps/v1.d.ts";
+import type { EnvVar } from "kubernetes-types/core/v1.d.ts";
 import {
 	fromSecret,
 	HARDENED,
@@ -27,6 +28,14 @@ EOF
 `;
 
 const PING = 'REDISCLI_AUTH="$REDIS_PASSWORD" redis-cli ping | grep -q PONG';
+
+/** What a node reaches it by, after the variable with the password in it. */
+export function redisEnv(): EnvVar[] {
+	return [
+		fromSecret("REDIS_PASSWORD", "REDIS_PASSWORD"),
+		{ name: "REDIS_URL", value: `redis://:$(REDIS_PASSWORD)@${NAME}:${REDIS_PORT}` },
+	];
+}
 
 /** What nodes share for a while: caches and the counters of rate limits. */
 export function redisManifests(): Manifest[] {

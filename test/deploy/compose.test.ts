@@ -8,8 +8,7 @@ import {
 	type ServiceName,
 	STATEFUL_SERVICES,
 } from "../../lib/topology.ts";
-import { brokerOptions } from "../../moleculer.config.ts";
-import { IMAGE_ENVIRONMENT, KNOWN_VARIABLES, readText, readYaml } from "./files.ts";
+import { IMAGE_ENVIRONMENT, KNOWN_VARIABLES, readText, readYaml, stoppingMs } from "./files.ts";
 
 interface Container {
 	readonly image: string;
@@ -52,13 +51,21 @@ function container(name: string): Container {
 	return found;
 }
 
-/** The environment of a container as compose makes it with nothing but secrets in `.env`. */
-function environmentOf(name: string): Record<string, string> {
+/** What the containers are not told, since the program's own default is right for each. */
+const NOT_TOLD = [
+	"FAILPOINT", // is for tests
+	"JETSTREAM_REPLICAS", // there is one NATS
+	"NAMESPACE", // NATS is the cluster's alone
+	"NODE_ID", // of the host name, which is the container's
+];
+
+/** The environment of a container as compose makes it with `variables`, by default nothing but secrets, in `.env`. */
+function environmentOf(name: string, variables = SECRETS): Record<string, string> {
 	return Object.fromEntries(
 		Object.entries(container(name).environment ?? {}).map(([variable, value]) => [
 			variable,
 			value.replaceAll(/\$\{(\w+):([?-])([^}]*)\}/g, (_, secret: string, kind: string, fallback: string) => {
-				const given = SECRETS[secret];
+				const given = variables[secret];
 				if (kind === "?" && given === undefined) throw new Error(`${secret} is no secret that is made`);
 				return given ?? fallback;
 			}),
@@ -92,6 +99,13 @@ describe.each([...SERVICE_NAMES])("%s", (name: ServiceName) => {
 		expect(url.password).toBe(environmentOf("nats")["NATS_PASSWORD"]);
 		expect(readText("deploy/nats/nats.conf")).toContain(`user: ${url.username}\n`);
 		expect(container(name).depends_on).toMatchObject({ nats: { condition: "service_healthy" } });
+	});
+
+	test("finds Redis", () => {
+		const url = new URL(env(nodeEnvironment(name)).redisUrl ?? "");
+		expect([url.hostname, url.port]).toEqual(["redis", "6379"]);
+		expect(url.password).toBe(environmentOf("redis")["REDIS_PASSWORD"]);
+		expect(container("redis").networks.filter((network) => container(name).networks.includes(network))).not.toEqual([]);
 	});
 
 	test("has a database of its own, or none", () => {
@@ -203,12 +217,25 @@ test("a missing secret stops it, and the example names every one", () => {
 	for (const name of new Set(optional)) expect(example).toMatch(new RegExp(`^#${name}=`, "m"));
 });
 
-test("a node has the time to end what it has begun", () => {
-	const { tracking, registry } = brokerOptions(env(nodeEnvironment("orders")));
-	const neededMs = (tracking?.shutdownTimeout ?? 0) + (registry?.stopDelay ?? 0);
-	expect(neededMs).toBeGreaterThan(1_000);
+test("every setting of the program is told to somebody, or is right as it is", () => {
+	const told = SERVICE_NAMES.flatMap((name) => Object.keys(nodeEnvironment(name)));
+	expect([...new Set([...told, ...NOT_TOLD])].sort()).toEqual([...KNOWN_VARIABLES].sort());
+	expect(told.filter((name) => NOT_TOLD.includes(name))).toEqual([]);
+});
+
+test("the example's values are those that hold without them", () => {
+	const values = [...readText(".env.example").matchAll(/^#([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]);
 	for (const name of SERVICE_NAMES) {
-		expect(Number.parseInt(container(name).stop_grace_period ?? "", 10) * 1_000).toBeGreaterThan(neededMs);
+		const example = { ...IMAGE_ENVIRONMENT, ...environmentOf(name, { ...SECRETS, ...Object.fromEntries(values) }) };
+		const { databaseUrl: _, ...settings } = env(example);
+		expect(env(nodeEnvironment(name))).toMatchObject(settings);
+	}
+});
+
+test("a node has the time to end what it has begun", () => {
+	for (const name of SERVICE_NAMES) {
+		const graceS = Number.parseInt(container(name).stop_grace_period ?? "", 10);
+		expect(graceS * 1_000).toBeGreaterThan(stoppingMs(name, env(nodeEnvironment(name))));
 	}
 });
 

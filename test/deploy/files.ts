@@ -1,7 +1,10 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { parse } from "yaml";
-import { databaseVariable, STATEFUL_SERVICES } from "../../lib/topology.ts";
+import type { Env } from "../../lib/env.ts";
+import { databaseVariable, type ServiceName, STATEFUL_SERVICES } from "../../lib/topology.ts";
+import { brokerOptions } from "../../moleculer.config.ts";
+import { DENIALS_DRAIN_MS, DRAIN_GRACE_MS, STOP_NOTICE_MS } from "../../services/api/limits.ts";
 
 const ROOT = path.join(import.meta.dirname, "../..");
 
@@ -27,3 +30,12 @@ export const IMAGE_ENVIRONMENT: Readonly<Record<string, string>> = Object.fromEn
 		.split(/[\s\\]+/)
 		.map((setting) => setting.split("=") as [string, string]),
 );
+
+/** How long a node may take to stop: what its gateway waits for comes before what every broker waits for. */
+export function stoppingMs(name: ServiceName, settings: Env): number {
+	const { tracking, registry } = brokerOptions(settings);
+	const gatewayMs = name === "api" ? STOP_NOTICE_MS + DRAIN_GRACE_MS + DENIALS_DRAIN_MS : 0;
+	const brokerMs = (registry?.stopDelay ?? 0) + (tracking?.shutdownTimeout ?? 0);
+	expect(brokerMs).toBeGreaterThan(10_000);
+	return gatewayMs + brokerMs;
+}

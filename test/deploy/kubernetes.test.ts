@@ -7,8 +7,7 @@ import { MAX_CONNECTIONS } from "../../deploy/kubernetes/databases.ts";
 import { type Manifest, NAMESPACE } from "../../deploy/kubernetes/objects.ts";
 import { env } from "../../lib/env.ts";
 import { databaseName, databaseVariable, isStateful, SERVICE_NAMES, STATEFUL_SERVICES } from "../../lib/topology.ts";
-import { brokerOptions } from "../../moleculer.config.ts";
-import { IMAGE_ENVIRONMENT, KNOWN_VARIABLES, readText, readYaml } from "./files.ts";
+import { IMAGE_ENVIRONMENT, KNOWN_VARIABLES, readText, readYaml, stoppingMs } from "./files.ts";
 
 type Workload = Deployment | StatefulSet;
 
@@ -19,6 +18,13 @@ const MANIFESTS = parseAllDocuments(readText("k8s.yaml")).map((document) => docu
 const WORKLOADS = MANIFESTS.filter(
 	(manifest): manifest is Workload => manifest.kind === "Deployment" || manifest.kind === "StatefulSet",
 );
+
+/** What the nodes are not given. */
+const NOT_GIVEN = [
+	"FAILPOINT", // is for tests
+	"NAMESPACE", // NATS is the cluster's alone
+	"WEBHOOK_PRIVATE_HOSTS", // network policies let nobody go there
+];
 
 /** What `npm run secrets -- kubernetes` makes, as Kubernetes would keep it. */
 const SECRETS = madeSecrets();
@@ -49,8 +55,9 @@ const matches = (labels: Readonly<Record<string, string>>, wanted: Readonly<Reco
 	Object.entries(wanted).every(([label, value]) => labels[label] === value);
 
 /** The environment that Kubernetes makes of it, with the secrets that are made. */
-function environmentOf({ env: variables = [] }: Container): Record<string, string> {
+function environmentOf({ env: variables = [], envFrom = [] }: Container): Record<string, string> {
 	const made: Record<string, string> = {};
+	for (const { configMapRef } of envFrom) Object.assign(made, named("ConfigMap", configMapRef?.name ?? "").data);
 	for (const variable of variables) {
 		made[variable.name] = valueOf(variable).replaceAll(/\$\((\w+)\)/g, (_, name: string) => {
 			// Only what stands before it is replaced.
@@ -66,8 +73,9 @@ function valueOf({ name, value, valueFrom }: EnvVar): string {
 	if (valueFrom?.fieldRef) return "orders-7d4b9c6f5-x2x7k";
 	const { name: secret = "", key = "" } = valueFrom?.secretKeyRef ?? {};
 	const found = SECRETS.get(secret)?.[key];
-	if (found === undefined) throw new Error(`${name} is in no secret that is made`);
-	return found;
+	if (found === undefined && !valueFrom?.secretKeyRef?.optional)
+		throw new Error(`${name} is in no secret that is made`);
+	return found ?? "";
 }
 
 const container = (name: string) => podOf(named("Deployment", name)).containers[0] as Container;
@@ -80,7 +88,9 @@ test.each(Object.keys(generatedFiles()))("%s is what npm run generate makes", (f
 test("it has no secrets, and asks for each that is made", () => {
 	expect(readText("k8s.yaml")).not.toMatch(/^kind: Secret/m);
 	const asked = WORKLOADS.flatMap(containersOf).flatMap(({ env: variables = [] }) =>
-		variables.flatMap(({ valueFrom }) => valueFrom?.secretKeyRef?.name ?? []),
+		variables.flatMap(({ valueFrom: { secretKeyRef } = {} }) =>
+			secretKeyRef?.optional ? [] : (secretKeyRef?.name ?? []),
+		),
 	);
 	expect(new Set(asked)).toEqual(new Set(SECRETS.keys()));
 });
@@ -124,6 +134,13 @@ describe.each([...SERVICE_NAMES])("%s", (name) => {
 		expect(new Set(urls.map(({ password }) => password))).toEqual(new Set([SECRETS.get("nats")?.["password"]]));
 	});
 
+	test("finds Redis", () => {
+		const url = new URL(settingsOf(container(name)).redisUrl ?? "");
+		const { metadata, spec } = named("Service", "redis");
+		expect([url.hostname, Number(url.port)]).toEqual([metadata?.name, spec?.ports?.[0]?.port]);
+		expect(url.password).toBe(SECRETS.get("redis")?.["password"]);
+	});
+
 	test("has a database of its own that is brought up to date first, or none", () => {
 		const given = Object.keys(environmentOf(container(name))).filter((variable) => variable.endsWith("_DATABASE_URL"));
 		expect(given).toEqual(isStateful(name) ? [databaseVariable(name)] : []);
@@ -154,6 +171,22 @@ describe.each([...STATEFUL_SERVICES])("the database of %s", (name) => {
 		const { databasePoolSize } = settingsOf(container(name));
 		expect(nodes * databasePoolSize + nodes + SPARE_CONNECTIONS).toBeLessThanOrEqual(MAX_CONNECTIONS);
 	});
+});
+
+test("every setting of the program is given to somebody, or is right as it is", () => {
+	const given = SERVICE_NAMES.flatMap((name) =>
+		Object.keys({ ...IMAGE_ENVIRONMENT, ...environmentOf(container(name)) }),
+	);
+	const settings = given.filter((name) => !name.endsWith("_PASSWORD"));
+	expect([...new Set([...settings, ...NOT_GIVEN])].sort()).toEqual([...KNOWN_VARIABLES].sort());
+	expect(settings.filter((name) => NOT_GIVEN.includes(name))).toEqual([]);
+	expect(settingsOf(container("notifications")).smtpUrl).toBeNull();
+});
+
+test("the ConfigMap's values are those that hold without them, but for the Ingress, which is believed", () => {
+	const { databaseUrl: _, trustedProxies, ...settings } = env(named("ConfigMap", "settings").data ?? {});
+	expect(env({ TRUSTED_PROXIES: "", LOG_LEVEL: "info" })).toMatchObject(settings);
+	expect(trustedProxies).toContain("10.0.0.0/8");
 });
 
 const labelled = (workload: Workload) => [`${workload.kind} ${workload.metadata?.name}`, workload] as const;
@@ -237,14 +270,11 @@ test("Services and the Ingress lead somewhere", () => {
 });
 
 test("a node has the time to end what it has begun", () => {
-	const { tracking, registry } = brokerOptions(settingsOf(container("orders")));
-	const stoppingMs = (tracking?.shutdownTimeout ?? 0) + (registry?.stopDelay ?? 0);
-	expect(stoppingMs).toBeGreaterThan(1_000);
 	for (const name of SERVICE_NAMES) {
 		const waitS = container(name).lifecycle?.preStop?.sleep?.seconds ?? 0;
 		expect(waitS > 0).toBe(name === "api");
 		const { terminationGracePeriodSeconds: graceS = 0 } = podOf(named("Deployment", name));
-		expect(graceS * 1_000).toBeGreaterThan(waitS * 1_000 + stoppingMs);
+		expect(graceS * 1_000).toBeGreaterThan(waitS * 1_000 + stoppingMs(name, settingsOf(container(name))));
 	}
 });
 

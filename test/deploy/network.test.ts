@@ -115,6 +115,12 @@ test("webhooks and mail go out, to what is public; all else stays inside", () =>
 	}
 });
 
+test("spans go from nodes to the namespace of the monitoring, by OTLP alone", () => {
+	expect(who({ namespace: "monitoring" }, 4318).sort()).toEqual([...SERVICE_NAMES].sort());
+	for (const port of [80, 443, 4317]) expect(who({ namespace: "monitoring" }, port)).toEqual([]);
+	expect(who({ namespace: "default" }, 4318)).toEqual([]);
+});
+
 test("everybody finds names", () => {
 	const nameServer = { namespace: "kube-system", pod: { "k8s-app": "kube-dns" } };
 	expect(who(nameServer, 53)).toEqual([...PODS.keys()]);

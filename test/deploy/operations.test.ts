@@ -1,6 +1,11 @@
+import type { Deployment } from "kubernetes-types/apps/v1.d.ts";
+import { manifests } from "../../deploy/kubernetes/index.ts";
+import { settingsManifest } from "../../deploy/kubernetes/settings.ts";
+import { env } from "../../lib/env.ts";
 import { SERVICE_NAMES, STATEFUL_SERVICES } from "../../lib/topology.ts";
 import { ENDPOINTS } from "../../services/api/endpoints.ts";
-import { readText, readYaml } from "./files.ts";
+import { STOP_NOTICE_MS } from "../../services/api/limits.ts";
+import { IMAGE_ENVIRONMENT, readText, readYaml, stoppingMs } from "./files.ts";
 
 const HANDBOOK = readText("docs/operations.md");
 
@@ -37,6 +42,29 @@ test("of every database, where it speaks of all, and of every service, where it 
 		[...names.matchAll(/`(\w+)`/g)].map(([, name]) => name),
 	);
 	expect(scaled.sort()).toEqual([...SERVICE_NAMES].sort());
+});
+
+test("of the times that a stop takes, as they are", () => {
+	const { services } = readYaml("docker-compose.yml") as { services: { api: { stop_grace_period: string } } };
+	const api = manifests().find(({ kind, metadata }) => kind === "Deployment" && metadata?.name === "api") as Deployment;
+	const pod = api.spec?.template.spec;
+	const waitS = pod?.containers[0]?.lifecycle?.preStop?.sleep?.seconds;
+	expect(HANDBOOK).toContain(`serves on for ${STOP_NOTICE_MS / 1_000} s`);
+	const longestMs = stoppingMs("api", env({ ...IMAGE_ENVIRONMENT, TRANSPORTER: "nats://nats:4222" }));
+	expect(HANDBOOK).toContain(`${longestMs / 1_000} s at most in all`);
+	expect(HANDBOOK).toMatch(
+		new RegExp(`^\\| compose \\| \\| ${Number.parseInt(services.api.stop_grace_period, 10)} s `, "m"),
+	);
+	expect(HANDBOOK).toMatch(
+		new RegExp(`^\\| Kubernetes \\| ${waitS} s .*\\| ${pod?.terminationGracePeriodSeconds} s `, "m"),
+	);
+});
+
+test("of settings that Kubernetes has", () => {
+	const { data: settings } = settingsManifest();
+	const patched = found(/path: \/data\/([A-Z_]+)/g).flat();
+	expect(patched.length).toBeGreaterThan(1);
+	for (const name of patched) expect(Object.keys(settings ?? {})).toContain(name);
 });
 
 test("of pages and sections that there are", () => {
