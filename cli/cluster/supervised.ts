@@ -55,8 +55,8 @@ const STEADY_MS = 60_000;
 /** At a start that somebody waits for, who is then told. */
 const MAX_START_ATTEMPTS = 3;
 const READY_POLL_MS = 50;
-/** Longer than a node takes to answer what it took. */
-const STOP_PATIENCE_MS = 20_000;
+/** Longer than a gateway takes to tell that it goes and to answer what it took. */
+const STOP_PATIENCE_MS = 30_000;
 const TOLD_LINES = 5;
 
 /** Keeps the process of `recipe` running from `start` to `stop`, and tells of each death. */
