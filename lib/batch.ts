@@ -12,7 +12,7 @@ interface BatchOptions<Item, Result> {
 }
 
 /** A run of so many items shows that many more are on their way: the next one lets them come together. */
-const BUSY_BATCH = 6;
+const BUSY_BATCH = 4;
 /** It then waits as long as the run before it took, and no longer than this. */
 const MAX_REST_MS = 20;
 
