@@ -17,7 +17,7 @@ export interface Records {
 }
 
 /** A node answers what it took before it ends. */
-const END_PATIENCE_MS = 20_000;
+const END_PATIENCE_MS = 30_000;
 const POLL_MS = 50;
 
 /** Records of the processes in `folder`. */
