@@ -3,7 +3,9 @@ import { type Env, env } from "./lib/env.ts";
 import { jsonLine, type LoggerBindings, shown } from "./lib/log-format.ts";
 import { refuse } from "./lib/refuse.ts";
 import { cacher } from "./lib/shared-cache.ts";
+import { circuitBreaker } from "./middlewares/circuit-breaker.ts";
 import { deadline } from "./middlewares/deadline.ts";
+import { markUnserved } from "./middlewares/elsewhere.ts";
 import { endpointLives } from "./middlewares/endpoint-lives.ts";
 import { guards } from "./middlewares/index.ts";
 import { metrics } from "./middlewares/metrics.ts";
@@ -29,8 +31,8 @@ const ENDPOINT_FAILURES: ReadonlySet<string> = new Set(["REQUEST_TIMEOUT", "SERV
 
 /**
  * From the handler outwards. Moleculer's own order with these changes: the circuit breaker stands outside the timeout,
- * because inside it would never see one; retry, fallback, tracing and metrics, which nothing uses, are not there. The
- * deadline is checked innermost once more, since a call may wait in the bulkhead.
+ * because inside it would never see one, and around calls to other nodes alone; retry, fallback, tracing and metrics,
+ * which nothing uses, are not there. The deadline is checked innermost once more, since a call may wait in the bulkhead.
  */
 const MIDDLEWARES: NonNullable<BrokerOptions["middlewares"]> = [
 	deadline,
@@ -40,7 +42,7 @@ const MIDDLEWARES: NonNullable<BrokerOptions["middlewares"]> = [
 	"Cacher",
 	"ContextTracker",
 	"Timeout",
-	"CircuitBreaker",
+	circuitBreaker,
 	endpointLives,
 	"ErrorHandler",
 	...guards,
@@ -57,7 +59,9 @@ const TRANSIT: NonNullable<BrokerOptions["transit"]> & { serviceChangedDebounceT
 const hideInternalErrors: NonNullable<BrokerOptions["errorHandler"]> = function (error, info) {
 	const action = "actionName" in info ? info.actionName : info.action?.name;
 	if (error instanceof Errors.ServiceNotFoundError || error instanceof Errors.ServiceNotAvailableError) {
-		throw refuse("SERVICE_UNAVAILABLE", `${action} cannot be reached`);
+		const asked = (error.data as { readonly nodeID?: string } | null)?.nodeID;
+		const refusal = refuse("SERVICE_UNAVAILABLE", `${action} cannot be reached`);
+		throw asked !== undefined && asked !== this.nodeID ? markUnserved(refusal) : refusal;
 	}
 	if (error instanceof Errors.MoleculerError) throw error;
 	const { requestID = null } = "ctx" in info ? info.ctx : {};
@@ -91,9 +95,9 @@ export function brokerOptions(settings: Env = env()): BrokerOptions {
 		retryPolicy: { enabled: false },
 		// The longest path is gateway, orders, trading, data; what goes deeper goes in circles.
 		maxCallLevel: 8,
-		// A dead node is found in 8 s at most. Less than four missed beats would drop nodes on a busy machine.
-		heartbeatInterval: 2,
-		heartbeatTimeout: 8,
+		// A dead node is found in 5 s at most. Less than four missed beats would drop nodes on a busy machine.
+		heartbeatInterval: 1,
+		heartbeatTimeout: 4,
 		tracking: { enabled: true, shutdownTimeout: SHUTDOWN_TIMEOUT_MS },
 		registry: { strategy: "RoundRobin", preferLocal: true, stopDelay: settings.transporter ? STOP_DELAY_MS : 0 },
 		circuitBreaker: {

@@ -3,6 +3,8 @@ import { authorization } from "./authorization.ts";
 import { clocks } from "./clocks.ts";
 import { callTimeout, deadline } from "./deadline.ts";
 import { drain } from "./drain.ts";
+import { elsewhere } from "./elsewhere.ts";
+import { heartbeats } from "./heartbeats.ts";
 import { metaIsolation } from "./meta-isolation.ts";
 import { restarts } from "./restarts.ts";
 
@@ -10,6 +12,8 @@ import { restarts } from "./restarts.ts";
 export const guards: readonly Middleware[] = [
 	drain,
 	restarts,
+	heartbeats,
+	elsewhere,
 	metaIsolation,
 	callTimeout,
 	deadline,

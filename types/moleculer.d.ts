@@ -6,4 +6,7 @@ declare module "moleculer" {
 		/** Who may call the action; `middlewares/authorization.ts` refuses an action without it. */
 		auth?: Access;
 	}
+
+	/** Moleculer's own middlewares, which its types leave out. */
+	const Middlewares: { readonly CircuitBreaker: (broker: ServiceBroker) => Middleware };
 }

@@ -10,8 +10,8 @@ export const REQUEST_TIME_MS = 5_000;
 /** Requests that take longer are told of in the log. */
 export const SLOW_REQUEST_MS = 1_000;
 
-/** How soon a client may try again what a part that is missing could not serve. */
-export const RETRY_AFTER_S = 2;
+/** How soon a client may try again what a part that is missing could not serve: most are back by then. */
+export const RETRY_AFTER_S = 5;
 
 /** Requests are counted over this long, and tries to log in over this long. */
 export const RATE_WINDOW_S = 10;

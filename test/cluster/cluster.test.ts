@@ -14,7 +14,7 @@ import { type Running, runCli, runCliToEnd } from "./processes.ts";
 /** Thirteen processes start on as few as two processors. */
 const START_MS = 90_000;
 
-/** Heartbeats stop counting after 8 s, and a call that went to the dead node by then takes 5 s to time out. */
+/** Heartbeats stop counting after 4 s, and a call that went to the dead node by then takes 5 s to time out. */
 const FAILOVER_MS = 20_000;
 
 let nats: NatsServer;

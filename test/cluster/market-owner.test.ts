@@ -13,7 +13,7 @@ import { type Running, runCli, runCliToEnd } from "./processes.ts";
 
 const SYMBOL = "BTC-USD";
 const START_MS = 90_000;
-/** A node that gives no sign is taken for gone after 8 s, and what was left pending is driven on every second. */
+/** A node that gives no sign is taken for gone after 4 s, and what was left pending is driven on every second. */
 const TAKEOVER_MS = 40_000;
 
 // Admins, who may pay themselves paper money.

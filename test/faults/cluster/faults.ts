@@ -35,11 +35,13 @@ interface FaultKind {
 	strike(scene: Scene, fault: Omit<Fault, "name">): Promise<() => Promise<void> | void>;
 }
 
-/** A stopped or separated node is missed after 8 s. */
-const HEARTBEAT = [9_000, 11_000] as const;
+/** A stopped or separated node is missed after 5 s. */
+const HEARTBEAT = [6_000, 8_000] as const;
 /** One that has not come to its failpoint by then is killed. */
 const FAILPOINT_LIMIT_MS = 30_000;
 const HIGH_LATENCY_MS = 150;
+/** Until a node that says nothing is missed, and what was asked of it has been given up. */
+const SILENCE_LIMIT_MS = 6_000;
 
 const LIBFAKETIME = ["x86_64", "aarch64"]
 	.map((machine) => `/usr/lib/${machine}-linux-gnu/faketime/libfaketimeMT.so.1`)
@@ -95,7 +97,7 @@ export const FAULTS = {
 		targets: NODES,
 		perRound: 2,
 		lastsMs: HEARTBEAT,
-		limit: { from: "fault", ms: 15_000 },
+		limit: { from: "fault", ms: SILENCE_LIMIT_MS },
 		async strike(scene, { target }) {
 			scene.pause(target);
 			return () => scene.resume(target);
@@ -107,7 +109,7 @@ export const FAULTS = {
 		targets: EVERYTHING,
 		perRound: 1,
 		lastsMs: HEARTBEAT,
-		limit: { from: "fault", ms: 15_000 },
+		limit: { from: "fault", ms: SILENCE_LIMIT_MS },
 		async strike(scene) {
 			const [market] = await databaseOf(scene, "trading").db.query<{ owner_node: string }>(
 				"SELECT owner_node FROM markets WHERE symbol = 'BTC-USD'",
@@ -123,7 +125,7 @@ export const FAULTS = {
 		targets: NODES,
 		perRound: 1,
 		lastsMs: HEARTBEAT,
-		limit: { from: "fault", ms: 15_000 },
+		limit: { from: "fault", ms: SILENCE_LIMIT_MS },
 		async strike(scene, { target }) {
 			for (const way of scene.waysOf(target)) way.block();
 			return () => scene.waysOf(target).forEach((way) => way.heal());
@@ -262,13 +264,37 @@ export const FAULTS = {
 			return nats.start;
 		},
 	},
+	"Redis killed": {
+		how: "kill -9 of redis-server, and nothing of what it had stored is left",
+		heal: "it is started",
+		targets: EVERYTHING,
+		perRound: 1,
+		lastsMs: [1_000, 3_000],
+		limit: { from: "fault", ms: 1_000 },
+		async strike({ redis }) {
+			await redis.kill();
+			return redis.start;
+		},
+	},
+	"Redis stopped": {
+		how: "SIGSTOP of redis-server",
+		heal: "SIGCONT",
+		targets: EVERYTHING,
+		perRound: 1,
+		lastsMs: [2_000, 4_000],
+		limit: { from: "fault", ms: 1_000 },
+		async strike({ redis }) {
+			redis.pause();
+			return redis.resume;
+		},
+	},
 	"wrong clock": {
 		how: "kill -9 of a node, which is started with a clock that is an hour fast or slow",
 		heal: "it is started with the right one",
 		targets: NODES.flatMap((node) => [`${node} +1h`, `${node} -1h`]),
 		perRound: 1,
 		lastsMs: [6_000, 6_000],
-		limit: { from: "fault", ms: 5_000 },
+		limit: { from: "heal", ms: 5_000 },
 		impossible: LIBFAKETIME ? undefined : "libfaketime is not installed",
 		async strike(scene, { target }) {
 			const [node = "", offset = ""] = target.split(" ");

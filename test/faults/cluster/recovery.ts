@@ -3,7 +3,10 @@ import { type Answer, type ClientLog, settledBy, settles } from "../product/clie
 /** Requests that are settled by the first answer or by the one to the same request sent once more. */
 const MAX_SENT = 2;
 
-/** When the last request that failed, of those sent from `from` until before `to`, was sent; null when none failed. */
+/**
+ * When the last request that failed, of those sent from `from` on and answered before `to`, was sent; null when none
+ * failed. One that was under way then may have met what came next.
+ */
 export function lastFailure(log: ClientLog, from: number, to: number): number | null {
 	const failed = log.flatMap(({ answers }) => answers.filter((answer) => within(answer, from, to) && !settles(answer)));
 	return failed.length > 0 ? Math.max(...failed.map(({ sentAt }) => sentAt)) : null;
@@ -23,6 +26,6 @@ export function availabilityOf(log: ClientLog, from: number, to: number): { requ
 	return { requests: begun.length, failed: begun.length - succeeded.length };
 }
 
-function within({ sentAt }: Answer, from: number, to: number): boolean {
-	return sentAt >= from && sentAt < to;
+function within({ sentAt, answeredAt }: Answer, from: number, to: number): boolean {
+	return sentAt >= from && answeredAt < to;
 }

@@ -3,6 +3,7 @@ import { databaseVariable, type StatefulService } from "../../../lib/topology.ts
 import type { NatsServer } from "../../contract/event-bus/nats-server.ts";
 import type { TestDatabase } from "../../support/databases.ts";
 import { freePort } from "../../support/free-port.ts";
+import type { RedisServer } from "../../support/redis-server.ts";
 import type { Sandbox } from "../../support/sandbox.ts";
 import { type Deployment, deployment } from "../product/deployment.ts";
 import { kindOf, NODES } from "./layout.ts";
@@ -13,6 +14,7 @@ import { openProxy, type Proxy } from "./proxy.ts";
 /** The cluster and all that it stands on. */
 export interface Scene {
 	readonly nats: NatsServer;
+	readonly redis: RedisServer;
 	readonly postgres: Postgres;
 	readonly databases: ReadonlyMap<StatefulService, TestDatabase>;
 	/** The gateways' addresses. */
@@ -41,7 +43,7 @@ const NAMESPACE = "faults";
 /** Prepares two nodes of each kind; each reaches NATS and PostgreSQL by ways of its own. */
 export async function setScene(
 	sandbox: Sandbox,
-	nats: NatsServer,
+	{ nats, redis }: Pick<Scene, "nats" | "redis">,
 	databases: ReadonlyMap<StatefulService, TestDatabase>,
 ): Promise<Scene> {
 	const ways = new Map<string, { readonly nats: Proxy; readonly postgres: Proxy }>();
@@ -59,6 +61,7 @@ export async function setScene(
 				[...databases].map(([service, { url }]) => [databaseVariable(service), through(url, way.postgres)]),
 			),
 			TRANSPORTER: through(nats.url, way.nats),
+			REDIS_URL: redis.url,
 			NAMESPACE,
 			NODE_ID: node,
 			SERVICES: kindOf(node).services.join(","),
@@ -74,6 +77,7 @@ export async function setScene(
 
 	return {
 		nats,
+		redis,
 		postgres: postgresOf(sandbox),
 		databases,
 		urls: [...ports.values()].map((port) => `http://127.0.0.1:${port}`),

@@ -1,5 +1,6 @@
 import { progressOn } from "../../../cli/progress.ts";
 import { startNatsServer } from "../../contract/event-bus/nats-server.ts";
+import { startRedisServer } from "../../support/redis-server.ts";
 import { openSandbox } from "../../support/sandbox.ts";
 import { keepLogs } from "../logs.ts";
 import type { Trader } from "../product/client-log.ts";
@@ -26,11 +27,11 @@ export async function onScene<T extends { readonly offences: readonly unknown[] 
 		openSandbox({ maxConnections: MAX_CONNECTIONS, durable: true, diskBytes: DISK_BYTES }),
 	);
 	try {
-		const nats = await startNatsServer(sandbox);
+		const servers = { nats: await startNatsServer(sandbox), redis: await startRedisServer(sandbox) };
 		const databases = await progress("Databases", createDatabases);
 		try {
 			const traders = await progress("Traders", () => provideTraders(databases, sandbox.folder, TRADERS));
-			const outcome = await work(await setScene(sandbox, nats, databases), traders);
+			const outcome = await work(await setScene(sandbox, servers, databases), traders);
 			// What the processes have said matters when something does not hold.
 			return { outcome, logs: outcome.offences.length > 0 ? await keepLogs(sandbox, name) : null };
 		} finally {

@@ -122,7 +122,7 @@ test("the body of a problem is that of RFC 9457, with our members", () => {
 });
 
 test.each([
-	[refuse("SERVICE_UNAVAILABLE"), { "Retry-After": "2" }],
+	[refuse("SERVICE_UNAVAILABLE"), { "Retry-After": "5" }],
 	[refuse("UNAUTHENTICATED"), { "WWW-Authenticate": "Bearer" }],
 	[refuse("BODY_TOO_LARGE"), { Connection: "close" }],
 	[refuse("NOT_FOUND"), {}],
