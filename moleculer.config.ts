@@ -32,7 +32,8 @@ const ENDPOINT_FAILURES: ReadonlySet<string> = new Set(["REQUEST_TIMEOUT", "SERV
 /**
  * From the handler outwards. Moleculer's own order with these changes: the circuit breaker stands outside the timeout,
  * because inside it would never see one, and around calls to other nodes alone; retry, fallback, tracing and metrics,
- * which nothing uses, are not there. The deadline is checked innermost once more, since a call may wait in the bulkhead.
+ * which nothing uses, are not there. The deadline is checked innermost once more, since a call may wait in the
+ * bulkhead.
  */
 const MIDDLEWARES: NonNullable<BrokerOptions["middlewares"]> = [
 	deadline,
