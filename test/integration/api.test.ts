@@ -315,7 +315,7 @@ test.each([
 	const reply = await api.send(`${method} /api/orders`, { token, ...(method === "POST" && { body }) });
 	expect(reply).toMatchObject({ status, body: { status, code, instance: "/api/orders" } });
 	expect(reply.headers.get("content-type")).toBe("application/problem+json");
-	expect(reply.headers.get("retry-after")).toBe(status === 503 ? "2" : null);
+	expect(reply.headers.get("retry-after")).toBe(status === 503 ? "5" : null);
 	expect(JSON.stringify(reply.body)).not.toMatch(/node-secret|SELECT|stack/);
 });
 
@@ -324,6 +324,6 @@ test("a service that is not there at all is 503, not 404", async () => {
 	expect([reply.status, reply.body["code"], reply.headers.get("retry-after")]).toEqual([
 		503,
 		"SERVICE_UNAVAILABLE",
-		"2",
+		"5",
 	]);
 });

@@ -43,6 +43,8 @@ test("an event that waits is seen with its age", async () => {
 	const held = new Promise<void>((resolve) => (release = resolve));
 	const locked = Promise.withResolvers<void>();
 	const other = node.dbs.config.transaction(async (tx) => {
+		// Longer than gauges take to be read again.
+		await tx.query("SET LOCAL idle_in_transaction_session_timeout = 0");
 		await tx.query("SELECT pg_advisory_xact_lock($1)", [LOCKS.relay]);
 		locked.resolve();
 		await held;
