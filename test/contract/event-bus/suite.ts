@@ -252,7 +252,10 @@ interface Balance {
 const CREATE_BALANCES = "CREATE TABLE balances (aggregate_id text PRIMARY KEY, total int, last int, history text)";
 
 async function addToBalances(tx: Tx, events: readonly Envelope[]): Promise<void> {
-	const rows = await tx.query<Balance>("SELECT * FROM balances");
+	// Of its own events alone: others may be handled in another transaction meanwhile.
+	const rows = await tx.query<Balance>("SELECT * FROM balances WHERE aggregate_id = ANY ($1)", [
+		events.map((event) => event.aggregate_id),
+	]);
 	const balances = new Map(rows.map((row) => [row.aggregate_id, row]));
 	for (const { aggregate_id, aggregate_seq, data } of events) {
 		const { total = 0, last = 0, history = "" } = balances.get(aggregate_id) ?? {};
