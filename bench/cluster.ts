@@ -1,5 +1,3 @@
-import { parseArgs } from "node:util";
-import { wholeNumber } from "../cli/options.ts";
 import type { Report } from "../cli/programs.ts";
 import { type Progress, progressOn } from "../cli/progress.ts";
 import { startNatsServer } from "../test/contract/event-bus/nats-server.ts";
@@ -7,14 +5,13 @@ import { type ClusterProduct, startCluster } from "./cluster/product.ts";
 import { describeMachine } from "./machine.ts";
 import { startChild } from "./orders/children.ts";
 import { measure, type OrderLoad, orderLoad } from "./orders/measure.ts";
+import { readLengths } from "./orders/options.ts";
 import { reportOf } from "./orders/report.ts";
 import { createTpcb, openDurableSandbox } from "./orders/servers.ts";
 
 export const summary = "the same over NATS with a process per service; CPU time with 1, 2 and 4 nodes of a service";
 
 const CONNECTIONS = 64;
-const MAX_SECONDS = 600;
-const MAX_ROUNDS = 20;
 /** Nodes of `orders` and of `trading`; each is as many more as there were before. */
 const NODES = [1, 2, 4] as const;
 
@@ -32,12 +29,7 @@ interface Scaled {
  * all others as a process each; then with more nodes of `orders` and `trading`. Fails when a mark is missed.
  */
 export async function run(args: readonly string[]): Promise<Report> {
-	const { values } = parseArgs({
-		args: [...args],
-		options: { seconds: { type: "string", default: "10" }, rounds: { type: "string", default: "3" } },
-	});
-	const seconds = wholeNumber("--seconds", values.seconds, 1, MAX_SECONDS);
-	const rounds = wholeNumber("--rounds", values.rounds, 1, MAX_ROUNDS);
+	const { seconds, rounds } = readLengths(args);
 	const progress = progressOn(process.stderr);
 	const sandbox = await progress("PostgreSQL", openDurableSandbox);
 	try {
