@@ -57,8 +57,8 @@ async function rewind(jsm: JetStreamManager, { stream, durable, filter }: PullOp
 	await jsm.consumers.add(stream, {
 		durable_name: durable,
 		filter_subject: filter,
-		// One acknowledgement serves a batch: it is for all that came before as well.
-		ack_policy: AckPolicy.All,
+		// Each by itself: for a moment two nodes may pull, and one must not acknowledge what the other was given.
+		ack_policy: AckPolicy.Explicit,
 		ack_wait: nanos(ACK_WAIT_MS),
 		max_ack_pending: MAX_UNACKNOWLEDGED,
 		max_deliver: -1,
@@ -107,7 +107,7 @@ async function pump(
 			const wanted = batch.filter((message) => wants(subscription, message.subject.slice(prefix.length)));
 			const events = wanted.flatMap((message) => decode(message, logger));
 			if (events.length > 0) await subscription.handle(events);
-			batch.at(-1)?.ack();
+			for (const message of batch) message.ack();
 			if (batch.length > 0) onProgress();
 			else await new Promise<void>((resolve) => (wake = resolve));
 		}

@@ -82,17 +82,20 @@ test(
 			void caller.call("probe.ask", { id }, { meta }).catch(() => failed.push({ id, at }));
 			await delay(10);
 		}
-		expect(caller.registry.getNodeList({ onlyAvailable: true }).map(({ id }) => id)).toContain("two");
+		expect(available()).toContain("two");
 		await until(() => caller.transit?.pendingRequests.size === 0);
 		// At first every second call; later one at a time tries whether it is back.
 		expect(failed.length).toBeGreaterThan(10);
 		const later = failed.filter(({ at }) => at > LEFT_MS);
 		expect(later.length).toBeLessThanOrEqual(2);
+		await until(() => !available().includes("two"));
 
 		process.kill(pid, "SIGCONT");
 		await until(async () => (await answers(2))["two"] === 1, START_MS);
 		const begun = await Promise.all(failed.map(({ id }) => caller.call("probe.seen", { id }, { nodeID: "two" })));
 		expect(begun).toEqual(failed.map(() => false));
+		// It was the one that slept, and has not taken the others for gone.
+		expect(await caller.call("probe.missed", {}, { nodeID: "two" })).toBe(0);
 	},
 	START_MS,
 );
@@ -110,6 +113,35 @@ test("a node that has too much to do says so at once, and takes more when it has
 	expect(count("429 QUEUE_FULL")).toBe(2_000 - 512 - 1_024);
 	expect(await caller.call("probe.ask", {}, { nodeID: "one" })).toBe("one");
 });
+
+test(
+	"calls that NATS cannot take wait up to a limit, and are refused beyond it",
+	async () => {
+		await nats.kill();
+		const asked = Array.from({ length: 10_100 }, () =>
+			caller.call("probe.ask", {}, { timeout: TIMEOUT_MS }).then(
+				() => "answered",
+				(error) => `${error.code} ${error.type}`,
+			),
+		);
+		const outcomes = await Promise.all(asked);
+		expect(outcomes.filter((outcome) => outcome === "429 QUEUE_FULL")).toHaveLength(100);
+		await nats.start();
+		await until(
+			() =>
+				answers(1).then(
+					() => true,
+					() => false,
+				),
+			START_MS,
+		);
+	},
+	START_MS,
+);
+
+function available(): readonly string[] {
+	return caller.registry.getNodeList({ onlyAvailable: true }).map(({ id }) => String(id));
+}
 
 async function startNode(name: string): Promise<void> {
 	const recipe = {

@@ -7,6 +7,7 @@ import { brokerOptions } from "../../moleculer.config.ts";
 
 const broker = new ServiceBroker({ ...brokerOptions(env()), logger: false });
 const seen = new Set<string>();
+let missed = 0;
 
 broker.createService({
 	name: "probe",
@@ -25,8 +26,14 @@ broker.createService({
 			strategyOptions: { shardKey: "symbol" },
 			handler: () => broker.nodeID,
 		},
+		/** How often it has taken another node for gone. */
+		missed: { auth: "internal", handler: () => missed },
 		seen: { auth: "internal", handler: ({ params: { id } }: Context<{ id: string }>) => seen.has(id) },
 	},
+});
+
+broker.localBus.on("$node.disconnected", ({ unexpected }: { readonly unexpected: boolean }) => {
+	if (unexpected) missed += 1;
 });
 
 const stop = () => void broker.stop().then(() => process.exit());
