@@ -13,7 +13,7 @@ const timers = new WeakMap<ServiceBroker, NodeJS.Timeout>();
 
 /**
  * Looks for nodes that have fallen silent every second: Moleculer does so once in a heartbeat's timeout, and finds one
- * after up to twice that. Not right after a sleep of its own: what the others have said meanwhile is still to be read,
+ * after up to twice that. Not in the first second after a sleep of its own: what the others have said meanwhile is still to be read,
  * and a node that was stopped would take all of them for gone.
  */
 export const heartbeats: Middleware = {
@@ -23,11 +23,12 @@ export const heartbeats: Middleware = {
 		const discoverer = broker.registry.discoverer as unknown as Discoverer;
 		const check = discoverer.checkRemoteNodes.bind(discoverer);
 		let lookedAt = performance.now();
+		let awakeAt = lookedAt;
 		discoverer.checkRemoteNodes = () => {
 			const now = performance.now();
-			const slept = now - lookedAt > ASLEEP_MS;
+			if (now - lookedAt > ASLEEP_MS) awakeAt = now;
 			lookedAt = now;
-			if (!slept) check();
+			if (now - awakeAt >= LOOK_EVERY_MS) check();
 		};
 	},
 
