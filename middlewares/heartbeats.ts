@@ -13,8 +13,8 @@ const timers = new WeakMap<ServiceBroker, NodeJS.Timeout>();
 
 /**
  * Looks for nodes that have fallen silent every second: Moleculer does so once in a heartbeat's timeout, and finds one
- * after up to twice that. Not in the first second after a sleep of its own: what the others have said meanwhile is still to be read,
- * and a node that was stopped would take all of them for gone.
+ * after up to twice that. Not in the first second after a sleep of its own: what the others have said meanwhile is
+ * still to be read, and a node that was stopped would take all of them for gone.
  */
 export const heartbeats: Middleware = {
 	name: "Heartbeats",

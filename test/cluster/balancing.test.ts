@@ -140,7 +140,7 @@ test(
 );
 
 function available(): readonly string[] {
-	return caller.registry.getNodeList({ onlyAvailable: true }).map(({ id }) => String(id));
+	return caller.registry.getNodeList({ onlyAvailable: true }).map(({ id }) => id);
 }
 
 async function startNode(name: string): Promise<void> {
