@@ -40,7 +40,7 @@ export async function startCluster(sandbox: Sandbox, transporter: string): Promi
 	let started = 0;
 	const start = async (services: readonly ServiceName[]) => {
 		const own = { SERVICES: services.join(","), NODE_ID: `${services[0]}-${++started}` };
-		nodes.push(await startChild(sandbox, "../cluster/node.ts", [], { ...shared, ...own }));
+		nodes.push(await startChild(sandbox, "../../cli/service.ts", [], { ...shared, ...own }));
 	};
 	const others = SERVICE_NAMES.filter((name) => !(ON_PATH as readonly ServiceName[]).includes(name));
 	const url = `http://127.0.0.1:${port}`;
