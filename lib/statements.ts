@@ -1,7 +1,15 @@
-import pg from "pg";
+import {
+	type Bind,
+	writeBind,
+	writeClose,
+	writeDescribe,
+	writeExecute,
+	writeParse,
+	writeSync,
+} from "./postgres-wire/messages.ts";
+import { openOutput } from "./postgres-wire/output.ts";
 
-/** A value that a statement's `$1` can stand for; arrays go to PostgreSQL as arrays. */
-export type Bind = string | number | boolean | null | Date | readonly (string | number | boolean | null)[];
+export type { Bind } from "./postgres-wire/messages.ts";
 
 /** What the server is asked; one with a name is parsed and planned once per connection. */
 export interface Statement {
@@ -19,44 +27,42 @@ export interface Outcome {
 /** A connection of the driver, as far as statements need it. */
 export interface Connection {
 	query(statement: Statement | DriverQuery): unknown;
-	/** How values of the server become ours. */
-	readonly _types: unknown;
+	/** How values of the server become ours; the driver's types leave it out. */
+	readonly _types: { getTypeParser(oid: number, form: "text"): Parser };
 }
 
-/** The messages of a connection; the driver's types leave them out. */
+type Parser = (text: string) => unknown;
+
+/** The driver's own end of a connection, which its types leave out. */
 interface Wire {
-	readonly stream: { cork(): void; uncork(): void };
-	readonly parsedStatements: Record<string, string | undefined>;
-	parse(message: { readonly text: string; readonly name: string }): void;
-	bind(message: { readonly statement: string; readonly values: readonly unknown[]; valueMapper: unknown }): void;
-	describe(message: { readonly type: "P"; readonly name: "" }): void;
-	execute(message: { readonly portal: "" }): void;
-	close(message: { readonly type: "S"; readonly name: string }): void;
-	sync(): void;
+	readonly stream: { readonly writable: boolean; write(bytes: Buffer): void };
 }
 
 /** What the driver calls of a query of our own. */
 interface DriverQuery {
-	submit(wire: Wire): null;
-	handleRowDescription(message: { readonly fields: unknown[] }): void;
-	handleDataRow(message: { readonly fields: unknown[] }): void;
-	handleCommandComplete(message: object): void;
+	submit(wire: Wire): Error | null;
+	handleRowDescription(message: { readonly fields: readonly Field[] }): void;
+	handleDataRow(message: { readonly fields: readonly (string | null)[] }): void;
+	handleCommandComplete(message: { readonly text: string }): void;
 	handleEmptyQuery(): void;
 	handleError(error: unknown): void;
 	handleReadyForQuery(): void;
 	callback(error: unknown): void;
 }
 
-type MutableResult = Outcome & {
-	addFields(fields: unknown[]): void;
-	parseRow(fields: unknown[]): object;
-	addRow(row: object): void;
-	addCommandComplete(message: object): void;
-};
-const { Result, utils } = pg as unknown as {
-	readonly Result: new (rowMode: undefined, types: unknown) => MutableResult;
-	readonly utils: { readonly prepareValue: unknown };
-};
+interface Field {
+	readonly name: string;
+	readonly dataTypeID: number;
+}
+
+/** What the rows of a statement look like; each begins as a copy of `empty`, which is faster than adding its names. */
+interface Shape {
+	readonly names: readonly string[];
+	readonly parsers: readonly Parser[];
+	readonly empty: Readonly<Record<string, null>>;
+}
+
+const NO_COLUMNS: Shape = { names: [], parsers: [], empty: {} };
 
 interface Waiting {
 	readonly statement: Statement;
@@ -102,45 +108,66 @@ async function sendText(connection: Connection, { statement }: Waiting): Promise
 	return [outcome].flat().slice(-1);
 }
 
-/** Names of which a failed group does not tell whether the server knows them: they are made anew. */
-const doubtful = new WeakMap<Wire, Set<string>>();
+/** What the server end of a connection has prepared. */
+interface Prepared {
+	/** What the rows of statements look like, by their names. */
+	readonly shapes: Map<string, Shape>;
+	/** Names of which a failed group does not tell whether the server knows them: they are made anew. */
+	readonly doubtful: Set<string>;
+}
+
+const preparedOn = new WeakMap<Connection, Prepared>();
+
+function preparedBy(connection: Connection): Prepared {
+	const known = preparedOn.get(connection) ?? { shapes: new Map(), doubtful: new Set() };
+	preparedOn.set(connection, known);
+	return known;
+}
 
 /**
  * Sends `statements` as one message and gives what came of each; the first that fails ends the group, and rejects it.
  * The driver by itself lets the server answer each statement in a packet of its own, and waking up for a packet costs
- * both sides more than most statements.
+ * both sides more than most statements; and it describes each answer anew.
  */
 function sendGroup(connection: Connection, statements: readonly Statement[]): Promise<readonly Outcome[]> {
 	return new Promise((resolve, reject) => {
-		const outcomes: MutableResult[] = [];
-		let wire: Wire;
-		let unsure: string[] = [];
-		let current = new Result(undefined, connection._types);
-		const done = (): void => {
-			outcomes.push(current);
-			const { name, text } = statements[outcomes.length - 1] as Statement;
-			if (name !== undefined) wire.parsedStatements[name] = text;
-			current = new Result(undefined, connection._types);
+		const prepared = preparedBy(connection);
+		const outcomes: Outcome[] = [];
+		let rows: object[] = [];
+		let described: Shape | undefined;
+		let unsure: readonly string[] = [];
+		const current = () => statements[outcomes.length] as Statement;
+		const shape = () => described ?? prepared.shapes.get(current().name ?? "") ?? NO_COLUMNS;
+		const done = (command: string): void => {
+			const { name } = current();
+			if (name !== undefined) prepared.shapes.set(name, shape());
+			outcomes.push({ command, rows });
+			rows = [];
+			described = undefined;
 		};
 		const fail = (error: unknown): void => {
-			const names = doubtful.get(wire) ?? new Set();
-			for (const name of unsure) if (wire.parsedStatements[name] === undefined) names.add(name);
-			if (wire) doubtful.set(wire, names);
+			for (const name of unsure) if (!prepared.shapes.has(name)) prepared.doubtful.add(name);
 			reject(error);
 		};
 		connection.query({
-			submit(on) {
-				wire = on;
-				unsure = write(on, statements);
+			submit({ stream }) {
+				try {
+					unsure = write(prepared, statements);
+				} catch (error) {
+					output.cut(0);
+					return error as Error;
+				}
+				const bytes = output.take();
+				// The driver tells by itself of a connection that has ended.
+				if (stream.writable) stream.write(bytes);
 				return null;
 			},
-			handleRowDescription: ({ fields }) => current.addFields(fields),
-			handleDataRow: ({ fields }) => current.addRow(current.parseRow(fields)),
-			handleCommandComplete(message) {
-				current.addCommandComplete(message);
-				done();
+			handleRowDescription({ fields }) {
+				described = shapeOf(connection, fields);
 			},
-			handleEmptyQuery: done,
+			handleDataRow: ({ fields }) => void rows.push(rowOf(shape(), fields)),
+			handleCommandComplete: ({ text }) => done(text.split(" ", 1)[0] as string),
+			handleEmptyQuery: () => done(""),
 			handleError: fail,
 			handleReadyForQuery: () => resolve(outcomes),
 			callback: fail,
@@ -148,24 +175,39 @@ function sendGroup(connection: Connection, statements: readonly Statement[]): Pr
 	});
 }
 
+const output = openOutput();
+
 /** Writes the messages of a group; gives the names that it has the server parse. */
-function write(wire: Wire, statements: readonly Statement[]): string[] {
+function write({ shapes, doubtful }: Prepared, statements: readonly Statement[]): readonly string[] {
 	const parsed = new Set<string>();
-	wire.stream.cork();
-	try {
-		for (const { text, name = "", values = [] } of statements) {
-			if (name === "" || (wire.parsedStatements[name] === undefined && !parsed.has(name))) {
-				if (doubtful.get(wire)?.delete(name)) wire.close({ type: "S", name });
-				wire.parse({ text, name });
-				if (name !== "") parsed.add(name);
-			}
-			wire.bind({ statement: name, values, valueMapper: utils.prepareValue });
-			wire.describe({ type: "P", name: "" });
-			wire.execute({ portal: "" });
+	for (const { text, name = "", values = [] } of statements) {
+		const known = shapes.has(name);
+		if (!known && !parsed.has(name)) {
+			if (doubtful.delete(name)) writeClose(output, name);
+			writeParse(output, name, text);
+			if (name !== "") parsed.add(name);
 		}
-	} finally {
-		wire.sync();
-		wire.stream.uncork();
+		writeBind(output, name, text, values);
+		if (!known) writeDescribe(output);
+		writeExecute(output);
 	}
+	writeSync(output);
 	return [...parsed];
+}
+
+function shapeOf({ _types }: Connection, fields: readonly Field[]): Shape {
+	return {
+		names: fields.map(({ name }) => name),
+		parsers: fields.map(({ dataTypeID }) => _types.getTypeParser(dataTypeID, "text")),
+		empty: Object.fromEntries(fields.map(({ name }) => [name, null])),
+	};
+}
+
+function rowOf({ names, parsers, empty }: Shape, texts: readonly (string | null)[]): object {
+	const row: Record<string, unknown> = { ...empty };
+	for (let i = 0; i < texts.length; i++) {
+		const text = texts[i];
+		if (text !== null && text !== undefined) row[names[i] as string] = parsers[i]?.(text);
+	}
+	return row;
 }
