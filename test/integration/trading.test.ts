@@ -170,6 +170,38 @@ test("the ledger refuses a journal that is out of balance, and every change of w
 	await expect(db.query("DELETE FROM postings WHERE owner = $1", [ann.id])).rejects.toThrow("append-only");
 });
 
+test("what rows of the ledger and of trades refer to must be there, and stays", async () => {
+	const ann = await rich("ann", { USD: "10", BTC: "1" });
+	const { order_id } = await submit(order(ann, { quantity: "0.001", price: "1000" }));
+	const { trading: db } = node.dbs;
+	const noForeignKey = { code: "23503" };
+
+	const post = (owner: string) =>
+		db.query(
+			`INSERT INTO postings (journal_id, kind, reference_id, owner, asset, amount)
+			VALUES ($1, 'trade', $1, $2, 'USD', 5), ($1, 'trade', $1, $3, 'USD', -5)`,
+			[newId(), ann.id, owner],
+		);
+	await expect(post(newId())).rejects.toMatchObject(noForeignKey);
+	const trade = (maker: string, taker: string) =>
+		db.query(
+			`INSERT INTO trades (trade_id, symbol, trade_seq, price, quantity, taker_side, maker_order_id, taker_order_id,
+				maker_user_id, taker_user_id, maker_fee, taker_fee, maker_report_seq, taker_report_seq, created_at)
+			VALUES ($1, 'BTC-USD', 1000000, 1, 1, 'buy', $2, $3, $4, $4, 0, 0, 1, 1, now())`,
+			[newId(), maker, taker, ann.id],
+		);
+	await expect(trade(order_id, newId())).rejects.toMatchObject(noForeignKey);
+	await expect(trade(newId(), order_id)).rejects.toMatchObject(noForeignKey);
+
+	for (const table of ["accounts", "markets", "orders"]) {
+		await expect(db.query(`DELETE FROM ${table}`)).rejects.toMatchObject(noForeignKey);
+		await expect(db.query(`TRUNCATE ${table}`)).rejects.toMatchObject(noForeignKey);
+	}
+	await expect(db.query("UPDATE accounts SET asset = 'EUR'")).rejects.toMatchObject(noForeignKey);
+	await expect(db.query("UPDATE markets SET symbol = 'X-Y'")).rejects.toMatchObject(noForeignKey);
+	await expect(db.query("UPDATE orders SET order_id = $1", [newId()])).rejects.toMatchObject(noForeignKey);
+});
+
 test("a batch that cannot be committed leaves nothing, and the book is what it was", async () => {
 	const [ann, bob] = [await rich("ann", { ETH: "10" }), await rich("bob", { USD: "100000" })];
 	const eth = { symbol: "ETH-USD", price: "2000" };
