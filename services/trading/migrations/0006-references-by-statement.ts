@@ -34,8 +34,7 @@ const KEPT = `
 const POSTINGS = `
 	CREATE FUNCTION refuse_postings_of_nobody() RETURNS trigger LANGUAGE plpgsql AS $guard$
 	BEGIN
-		IF EXISTS (SELECT FROM new_postings p WHERE NOT EXISTS (
-			SELECT FROM accounts a WHERE a.owner = p.owner AND a.asset = p.asset))
+		IF EXISTS (SELECT FROM new_postings p LEFT JOIN accounts a USING (owner, asset) WHERE a.owner IS NULL)
 		THEN
 			RAISE EXCEPTION 'a posting on no account' USING ERRCODE = 'foreign_key_violation';
 		END IF;
@@ -44,12 +43,14 @@ const POSTINGS = `
 	CREATE TRIGGER postings_of_accounts AFTER INSERT ON postings REFERENCING NEW TABLE AS new_postings
 		FOR EACH STATEMENT EXECUTE FUNCTION refuse_postings_of_nobody()`;
 
+/** Joins, which by keys are looked up one by one; subqueries behind an OR would read all orders into a table. */
 const TRADES = `
 	CREATE FUNCTION refuse_trades_of_no_orders() RETURNS trigger LANGUAGE plpgsql AS $guard$
 	BEGIN
-		IF EXISTS (SELECT FROM new_trades t WHERE
-			NOT EXISTS (SELECT FROM orders o WHERE o.order_id = t.maker_order_id)
-			OR NOT EXISTS (SELECT FROM orders o WHERE o.order_id = t.taker_order_id))
+		IF EXISTS (SELECT FROM new_trades t
+			LEFT JOIN orders m ON m.order_id = t.maker_order_id
+			LEFT JOIN orders k ON k.order_id = t.taker_order_id
+			WHERE m.order_id IS NULL OR k.order_id IS NULL)
 		THEN
 			RAISE EXCEPTION 'a trade of no order' USING ERRCODE = 'foreign_key_violation';
 		END IF;
