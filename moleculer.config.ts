@@ -5,7 +5,7 @@ import { refuse } from "./lib/refuse.ts";
 import { cacher } from "./lib/shared-cache.ts";
 import { circuitBreaker } from "./middlewares/circuit-breaker.ts";
 import { deadline } from "./middlewares/deadline.ts";
-import { markUnserved } from "./middlewares/elsewhere.ts";
+import { markNeverBegun } from "./middlewares/elsewhere.ts";
 import { endpointLives } from "./middlewares/endpoint-lives.ts";
 import { guards } from "./middlewares/index.ts";
 import { metrics } from "./middlewares/metrics.ts";
@@ -62,7 +62,8 @@ const hideInternalErrors: NonNullable<BrokerOptions["errorHandler"]> = function 
 	if (error instanceof Errors.ServiceNotFoundError || error instanceof Errors.ServiceNotAvailableError) {
 		const asked = (error.data as { readonly nodeID?: string } | null)?.nodeID;
 		const refusal = refuse("SERVICE_UNAVAILABLE", `${action} cannot be reached`);
-		throw asked !== undefined && asked !== this.nodeID ? markUnserved(refusal) : refusal;
+		// Alone nobody else will come; and what this node lacks itself is for its caller to find elsewhere.
+		throw this.transit && asked !== this.nodeID ? markNeverBegun(refusal) : refusal;
 	}
 	if (error instanceof Errors.MoleculerError) throw error;
 	const { requestID = null } = "ctx" in info ? info.ctx : {};

@@ -6,6 +6,7 @@ import { callerOf, isAdmin, originOf } from "../../lib/caller.ts";
 import { failpoint } from "../../lib/failpoint.ts";
 import { newId } from "../../lib/id.ts";
 import { isRefusal, refuse, refuseFields } from "../../lib/refuse.ts";
+import { onceServed } from "../../lib/served.ts";
 import { call } from "../../lib/service.ts";
 import { hasLegs, roleOf } from "./domain/family.ts";
 import { type OrderRecord, shown } from "./domain/order.ts";
@@ -27,6 +28,9 @@ import { readOrder, readOrderByClientId, selectOpenOrders } from "./orders.store
 const MAX_CANCEL_ALL = 1_000;
 const CANCEL_AT_A_TIME = 32;
 
+/** A service whose nodes have all died is back soon, as a rule. */
+const REACHABLE_WITHIN_MS = 2_000;
+
 /**
  * Keeps an order and drives it through risk and trading. The same request under the same `client_order_id` gives the
  * same order. What cannot be brought to an end in time stays `pending`, and the sweeper goes on with it.
@@ -41,7 +45,7 @@ export async function placeOrder(orders: Orders, ctx: Context<PlaceOrder, Meta>)
 		return { order: await withLegs(orders.db, repeated), replayed: true };
 	}
 	const { terms, legs } = checked;
-	assertReachable(orders);
+	await assertReachable(orders);
 	await orders.capacity.assertRoom();
 	const orderId = newId();
 	const origin = originOf(ctx);
@@ -179,9 +183,10 @@ async function instrumentOf(orders: Orders, symbol: string): Promise<Instrument>
 }
 
 /** An order is not kept while the cluster is known to lack what would execute it: the client may well go elsewhere. */
-function assertReachable({ broker }: Orders): void {
+async function assertReachable({ broker }: Orders): Promise<void> {
+	const untilMs = performance.now() + REACHABLE_WITHIN_MS;
 	for (const action of ["risk.check", "trading.submit"]) {
-		if (!broker.registry.getActionEndpoints(action)?.hasAvailable())
+		if (!(await onceServed(broker, action, untilMs)))
 			throw refuse("SERVICE_UNAVAILABLE", "Orders cannot be executed now");
 	}
 }
