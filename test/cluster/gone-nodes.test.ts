@@ -55,7 +55,7 @@ test(
 	async () => {
 		const one = await startProcess("one");
 		const begun = caller.call("probe.ask", { id: "begun", takesMs: LONG_MS }, { timeout: LONG_MS });
-		const rejected = expect(begun).rejects.toMatchObject({ type: "REQUEST_REJECTED" });
+		const outcome = begun.catch((error: { readonly type: string }) => error.type);
 		// What a node takes, it takes in the order that it was sent in.
 		expect(await caller.call("probe.seen", { id: "begun" })).toBe(true);
 		await kill(one);
@@ -63,7 +63,7 @@ test(
 			code: 503,
 			type: "SERVICE_UNAVAILABLE",
 		});
-		await rejected;
+		expect(await outcome).toBe("REQUEST_REJECTED");
 	},
 	START_MS,
 );
@@ -112,7 +112,7 @@ function askMany(count: number, from: number): Promise<string>[] {
 }
 
 function serving(action: string): string[] {
-	const { endpoints = [] } = caller.registry.getActionEndpoints(action) ?? {};
+	const endpoints = caller.registry.getActionEndpoints(action)?.endpoints ?? [];
 	return endpoints.filter((endpoint) => endpoint.isAvailable).map(({ id }) => id);
 }
 
