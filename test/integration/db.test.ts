@@ -112,7 +112,7 @@ test("a connection that the server ends is a service that is away; the next tran
 	expect(await db.transaction((tx) => tx.query("SELECT 1 AS one"))).toEqual([{ one: 1 }]);
 });
 
-test("a transaction for which the server had no room, or whose connection broke, is run again from the start", async () => {
+test("a transaction for which there was no room, or whose connection broke, is run again from the start", async () => {
 	const { db } = database;
 	await db.query("CREATE SEQUENCE tries");
 	await db.query(`CREATE FUNCTION fail_twice() RETURNS void LANGUAGE plpgsql AS $$ BEGIN

@@ -96,7 +96,7 @@ test("a call that has less time waits less long", async () => {
 	expect(refused).toEqual(["within a timeout", "until a deadline", "any time"]);
 });
 
-test("what a service does is not begun again since a call of it met nobody, on the node that asked for it", async () => {
+test("what a service does is not begun again because a call of it met nobody, on the same node", async () => {
 	let begun = 0;
 	brokers.caller.createService({
 		name: "front",
