@@ -3,7 +3,7 @@ import { type Env, env } from "./lib/env.ts";
 import { jsonLine, type LoggerBindings, shown } from "./lib/log-format.ts";
 import { refuse } from "./lib/refuse.ts";
 import { cacher } from "./lib/shared-cache.ts";
-import { circuitBreaker } from "./middlewares/circuit-breaker.ts";
+import { circuitBreaker, isSpared } from "./middlewares/circuit-breaker.ts";
 import { deadline } from "./middlewares/deadline.ts";
 import { markNeverBegun } from "./middlewares/elsewhere.ts";
 import { endpointLives } from "./middlewares/endpoint-lives.ts";
@@ -109,7 +109,7 @@ export function brokerOptions(settings: Env = env()): BrokerOptions {
 			// Short: the bad seconds have to outvote the good ones that stand before them in the same window.
 			windowTime: 3,
 			halfOpenTime: 2_000,
-			check: (error) => ENDPOINT_FAILURES.has((error as Errors.MoleculerError).type),
+			check: (error) => ENDPOINT_FAILURES.has((error as Errors.MoleculerError).type) && !isSpared(error),
 		},
 		// Commands that arrive together share a commit, so many may run at once; what comes beyond is refused (503).
 		bulkhead: { enabled: true, concurrency: 512, maxQueueSize: 1_024 },

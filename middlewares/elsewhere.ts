@@ -1,17 +1,15 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { CallingOptions, Context, Middleware, ServiceBroker } from "moleculer";
+import type { ActionEndpoint, CallingOptions, Context, Middleware, ServiceBroker } from "moleculer";
 import type { Meta } from "../contracts/index.ts";
-import { onceServed } from "../lib/served.ts";
+import { ABSENCE_PATIENCE_MS, onceServed } from "../lib/served.ts";
 import { type Call, callHook } from "./call-hook.ts";
 
-/** A node that has died is taken over from, or started again, in about this time. */
-const PATIENCE_MS = 2_000;
 /** What is left of the request's time for the call itself, when somebody is there at last. */
 const RESERVE_MS = 500;
 /** Until the others know what a node that has just come back does not serve yet; each pause is twice the one before. */
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 400;
-/** The most calls of a node that wait; each holds its request. Beyond them calls fail at once. */
+/** The most calls of a node that wait, for whatever reason; each holds its request. Beyond them calls fail at once. */
 const MAX_WAITING = 1_000;
 
 const neverBegun = new WeakSet<Error>();
@@ -34,8 +32,9 @@ export const elsewhere = ((broker: ServiceBroker) =>
 function around(broker: ServiceBroker, next: Call): Call {
 	let waiting = 0;
 
-	async function askAgain({ action, params, opts }: Asked, first: unknown): Promise<unknown> {
+	async function askAgain({ action: asked, params, opts }: Asked, first: unknown): Promise<unknown> {
 		const untilMs = performance.now() + patienceOf(opts);
+		const action = nameOf(asked);
 		let error = first;
 		let pauseMs = FIRST_PAUSE_MS;
 		do {
@@ -66,9 +65,14 @@ function around(broker: ServiceBroker, next: Call): Call {
 }
 
 interface Asked {
-	readonly action: string;
+	readonly action: string | ActionEndpoint;
 	readonly params: unknown;
 	readonly opts: CallingOptions | undefined;
+}
+
+/** The gateway calls an endpoint that it has chosen as the broker would have; it does not insist on that one. */
+function nameOf(action: string | ActionEndpoint): string {
+	return typeof action === "string" ? action : (action.action.name ?? "");
 }
 
 /**
@@ -84,5 +88,5 @@ function patienceOf(opts: CallingOptions | undefined): number {
 	const parent = opts?.parentCtx as Context<unknown, Meta> | undefined;
 	const deadline: number | undefined = opts?.meta?.["deadline"] ?? parent?.meta.deadline;
 	const left = deadline === undefined ? Number.POSITIVE_INFINITY : deadline - Date.now();
-	return Math.min(PATIENCE_MS, Math.min(left, opts?.timeout || left) - RESERVE_MS);
+	return Math.min(ABSENCE_PATIENCE_MS, Math.min(left, opts?.timeout || left) - RESERVE_MS);
 }
