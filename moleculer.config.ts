@@ -3,9 +3,9 @@ import { type Env, env } from "./lib/env.ts";
 import { jsonLine, type LoggerBindings, shown } from "./lib/log-format.ts";
 import { refuse } from "./lib/refuse.ts";
 import { cacher } from "./lib/shared-cache.ts";
-import { circuitBreaker } from "./middlewares/circuit-breaker.ts";
+import { circuitBreaker, isSpared } from "./middlewares/circuit-breaker.ts";
 import { deadline } from "./middlewares/deadline.ts";
-import { markUnserved } from "./middlewares/elsewhere.ts";
+import { markNeverBegun } from "./middlewares/elsewhere.ts";
 import { endpointLives } from "./middlewares/endpoint-lives.ts";
 import { guards } from "./middlewares/index.ts";
 import { metrics } from "./middlewares/metrics.ts";
@@ -62,7 +62,8 @@ const hideInternalErrors: NonNullable<BrokerOptions["errorHandler"]> = function 
 	if (error instanceof Errors.ServiceNotFoundError || error instanceof Errors.ServiceNotAvailableError) {
 		const asked = (error.data as { readonly nodeID?: string } | null)?.nodeID;
 		const refusal = refuse("SERVICE_UNAVAILABLE", `${action} cannot be reached`);
-		throw asked !== undefined && asked !== this.nodeID ? markUnserved(refusal) : refusal;
+		// Alone nobody else will come; and what this node lacks itself is for its caller to find elsewhere.
+		throw this.transit && asked !== this.nodeID ? markNeverBegun(refusal) : refusal;
 	}
 	if (error instanceof Errors.MoleculerError) throw error;
 	const { requestID = null } = "ctx" in info ? info.ctx : {};
@@ -108,7 +109,7 @@ export function brokerOptions(settings: Env = env()): BrokerOptions {
 			// Short: the bad seconds have to outvote the good ones that stand before them in the same window.
 			windowTime: 3,
 			halfOpenTime: 2_000,
-			check: (error) => ENDPOINT_FAILURES.has((error as Errors.MoleculerError).type),
+			check: (error) => ENDPOINT_FAILURES.has((error as Errors.MoleculerError).type) && !isSpared(error),
 		},
 		// Commands that arrive together share a commit, so many may run at once; what comes beyond is refused (503).
 		bulkhead: { enabled: true, concurrency: 512, maxQueueSize: 1_024 },

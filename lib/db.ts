@@ -1,7 +1,9 @@
-import { ConnectionAcquireTimeoutError, ConnectionError, Sequelize } from "sequelize";
-import { refuse } from "./refuse.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import { Sequelize } from "sequelize";
+import { asUnavailable, isAway, isLost, isRaced, OUTDATED_STATEMENT, sqlStateOf } from "./db-errors.ts";
 import { type Bind, type Connection, type Statement, senderOn } from "./statements.ts";
 
+export { brokenConstraint } from "./db-errors.ts";
 export type { Bind } from "./statements.ts";
 
 /** One database transaction; statements reach the database through it or not at all, in the order of the calls. */
@@ -22,16 +24,14 @@ export interface Tx {
 
 export interface Db {
 	readonly sequelize: Sequelize;
-	/** Runs `work` in one transaction, again from the start when it lost a race for locks. */
+	/**
+	 * Runs `work` in one transaction; again from the start when it lost a race for locks, and for a short while when the
+	 * server is away or lacks room. `SERVICE_UNAVAILABLE` when it stays so, or when the answer to COMMIT is lost.
+	 */
 	transaction<T>(work: (tx: Tx) => T | Promise<T>): Promise<T>;
 	/** One statement outside any transaction: for reads. */
 	query<Row extends object = Record<string, unknown>>(sql: string, bind?: readonly Bind[]): Promise<Row[]>;
 	close(): Promise<void>;
-}
-
-interface DriverError extends Error {
-	readonly code?: string;
-	readonly constraint?: string;
 }
 
 interface DbOptions {
@@ -51,38 +51,28 @@ const CONNECT_TIMEOUT_MS = 3_000;
 /** A full pool answers 503 after this long, rather than let callers queue past their deadlines. */
 const ACQUIRE_TIMEOUT_MS = 3_000;
 
-/** "cached plan must not change result type": a migration has changed a table under a prepared statement. */
-const OUTDATED_STATEMENT = "0A000";
-
 /**
  * A prepared statement keeps its plan while a young table grows a thousandfold, so the planner may not choose what is
  * only good for a small one: reading all of it. Where there is no index to go by, it still does.
  */
 const BY_KEYS = ["enable_seqscan=off", "enable_hashjoin=off", "enable_mergejoin=off", "jit=off"];
 
-/** serialization_failure, deadlock_detected, lock_not_available: the transaction did nothing and may be run again. */
-const RETRIED_STATES: ReadonlySet<string> = new Set(["40001", "40P01", "55P03", OUTDATED_STATEMENT]);
-
 /** What a statement says that came behind the one that failed. */
 const IN_FAILED_TRANSACTION = "25P02";
-const MAX_ATTEMPTS = 5;
+
+/** What has lost a race is run so often. */
+const MAX_RACES = 5;
+const RACE_PAUSE_MS = 10;
+/**
+ * A server that is away is waited for so long: that of a fast restart or a fail-over of a connection. A batch may wait
+ * as long for the one before it, and both together must leave room for an answer within 3 s.
+ */
+const AWAY_PATIENCE_MS = 1_300;
+const FIRST_AWAY_PAUSE_MS = 50;
+const MAX_AWAY_PAUSE_MS = 200;
 
 /** Each takes memory of each connection's server process; no service has nearly as many. */
 const MAX_STATEMENTS = 500;
-
-/** Why a connection may be refused for good: its role is not there, or the user is no member of it. */
-const WRONG_ROLE: ReadonlySet<string> = new Set(["22023", "42501"]);
-
-/** SQLSTATEs that mean the server cannot serve now: connection (08), resources (53), shut down or starting (57P). */
-const UNAVAILABLE = /^(?:08|53|57P)/;
-const SQL_STATE = /^[0-9A-Z]{5}$/;
-const CONNECTION_CODES: ReadonlySet<string> = new Set([
-	"ECONNRESET",
-	"ECONNREFUSED",
-	"EPIPE",
-	"ETIMEDOUT",
-	"EHOSTUNREACH",
-]);
 
 /** A pool on the database at `url`. Its errors are `SERVICE_UNAVAILABLE` when the server cannot be reached. */
 export function openDb(url: string, options: DbOptions): Db {
@@ -116,15 +106,24 @@ export function openDb(url: string, options: DbOptions): Db {
 		}
 	}
 
+	/** Runs `work` again, from the start, after errors that say that it has changed nothing. */
 	async function attempt<T>(work: () => Promise<T>): Promise<T> {
-		for (let attempts = 1; ; attempts++) {
+		const awayUntil = performance.now() + AWAY_PATIENCE_MS;
+		let races = 0;
+		for (let pauseMs = FIRST_AWAY_PAUSE_MS; ; ) {
 			try {
 				return await work();
 			} catch (error) {
-				const state = sqlStateOf(error) ?? "";
-				if (state === OUTDATED_STATEMENT) statements.renew();
-				if (attempts >= MAX_ATTEMPTS || !RETRIED_STATES.has(state)) throw asUnavailable(error);
-				await new Promise((done) => setTimeout(done, Math.random() * 10 * 2 ** attempts));
+				if (sqlStateOf(error) === OUTDATED_STATEMENT) statements.renew();
+				if (isRaced(error)) {
+					races += 1;
+					if (races === MAX_RACES) throw error;
+					await delay(Math.random() * RACE_PAUSE_MS * 2 ** races);
+				} else {
+					if (!isAway(error) || performance.now() + pauseMs > awayUntil) throw asUnavailable(error);
+					await delay(pauseMs);
+					pauseMs = Math.min(2 * pauseMs, MAX_AWAY_PAUSE_MS);
+				}
 			}
 		}
 	}
@@ -132,12 +131,18 @@ export function openDb(url: string, options: DbOptions): Db {
 	return {
 		sequelize,
 		transaction: (work) => attempt(() => connected((connection) => transact(connection, statements.of, work))),
-		query: (sql, bind = []) =>
-			attempt(() =>
-				connected(async (connection) => (await senderOn(connection)(statements.of(sql, bind))).rows as never[]),
-			),
+		query: (sql, bind = []) => attempt(() => connected((connection) => ask(connection, statements.of(sql, bind)))),
 		close: () => sequelize.close(),
 	};
+}
+
+/** One statement by itself, which may be a change that PostgreSQL has made although its answer is lost. */
+async function ask<Row>(connection: Connection, statement: Statement): Promise<Row[]> {
+	try {
+		return (await senderOn(connection)(statement)).rows as Row[];
+	} catch (error) {
+		throw isLost(error) ? asUnavailable(error) : error;
+	}
 }
 
 /** Statements by their texts; a text with values gets a name, so that the server parses and plans it once. */
@@ -173,6 +178,7 @@ async function transact<T>(
 	const committed: (() => void)[] = [];
 	const sender = senderOn(connection);
 	let open = true;
+	let committing = false;
 	let failure: unknown;
 	const send = (statement: Statement) => {
 		const sent = sender(statement);
@@ -198,6 +204,7 @@ async function transact<T>(
 	try {
 		const result = await work(tx);
 		open = false;
+		committing = true;
 		const { command } = await send({ text: "COMMIT" });
 		if (command !== "COMMIT") throw failure ?? new Error("the transaction was rolled back");
 		for (const done of committed) done();
@@ -205,41 +212,8 @@ async function transact<T>(
 	} catch (error) {
 		open = false;
 		await sender({ text: "ROLLBACK" }).catch(() => {}); // a connection that is gone has rolled back
-		throw sqlStateOf(error) === IN_FAILED_TRANSACTION ? failure : error;
+		const cause = sqlStateOf(error) === IN_FAILED_TRANSACTION ? failure : error;
+		// Nobody knows what has become of a commit whose answer is lost: it must not be run again as if it had failed.
+		throw committing && isLost(cause) ? asUnavailable(cause) : cause;
 	}
-}
-
-/** The name of the constraint that `error` broke, or undefined. */
-export function brokenConstraint(error: unknown): string | undefined {
-	return driverError(error)?.constraint;
-}
-
-/** PostgreSQL's five characters such as `23505` for a duplicate key, or Node's `ECONNRESET` and its like. */
-function sqlStateOf(error: unknown): string | undefined {
-	return driverError(error)?.code;
-}
-
-/** The driver's error: as it is from a transaction, wrapped by Sequelize from elsewhere. */
-function driverError(error: unknown): DriverError | undefined {
-	const inner = error instanceof Error && "parent" in error ? error.parent : error;
-	return inner instanceof Error && (SQL_STATE.test(String((inner as DriverError).code)) || isConnectionError(inner))
-		? inner
-		: undefined;
-}
-
-function asUnavailable(error: unknown): unknown {
-	return isUnavailable(error) ? refuse("SERVICE_UNAVAILABLE", "The database cannot be reached") : error;
-}
-
-function isUnavailable(error: unknown): boolean {
-	if (error instanceof ConnectionAcquireTimeoutError) return true;
-	if (error instanceof ConnectionError) return !WRONG_ROLE.has(sqlStateOf(error) ?? "");
-	const driver = driverError(error);
-	return driver !== undefined && (isConnectionError(driver) || UNAVAILABLE.test(driver.code ?? ""));
-}
-
-/** The server always gives a state: an error without one is the connection's own, for which the driver has no class. */
-function isConnectionError(error: DriverError): boolean {
-	if (error.code !== undefined) return CONNECTION_CODES.has(error.code);
-	return /^Connection terminated|not queryable|^Client was closed/.test(error.message);
 }

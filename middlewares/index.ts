@@ -4,6 +4,7 @@ import { clocks } from "./clocks.ts";
 import { callTimeout, deadline } from "./deadline.ts";
 import { drain } from "./drain.ts";
 import { elsewhere } from "./elsewhere.ts";
+import { goneNodes } from "./gone-nodes.ts";
 import { heartbeats } from "./heartbeats.ts";
 import { metaIsolation } from "./meta-isolation.ts";
 import { restarts } from "./restarts.ts";
@@ -13,9 +14,10 @@ export const guards: readonly Middleware[] = [
 	drain,
 	restarts,
 	heartbeats,
-	elsewhere,
+	goneNodes,
 	metaIsolation,
 	callTimeout,
+	elsewhere,
 	deadline,
 	clocks,
 	authorization,

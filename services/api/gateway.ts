@@ -2,9 +2,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Readable } from "node:stream";
 import type { Redis } from "ioredis";
 import { type CallingOptions, Errors, type Service } from "moleculer";
-import type { Alias, IncomingRequest } from "moleculer-web";
+import ApiGateway, { type Alias, type IncomingRequest } from "moleculer-web";
 import type { Meta } from "../../contracts/index.ts";
 import { isRefusal, refuse } from "../../lib/refuse.ts";
+import { ABSENCE_PATIENCE_MS, onceServed } from "../../lib/served.ts";
 import { tracingOf } from "../../lib/tracing/context.ts";
 import type { DenialQueue } from "./denial-queue.ts";
 import { denialOf } from "./denials.ts";
@@ -51,6 +52,11 @@ export type Request = Omit<IncomingRequest, "query" | "$alias" | "$service"> & {
 	query: URLSearchParams;
 	$alias?: GatewayAlias;
 	readonly $service: Gateway;
+};
+
+/** Methods of moleculer-web that ours go on with. */
+const itsOwn = ApiGateway.methods as {
+	aliasHandler(this: Gateway, request: Request, response: ServerResponse, alias: Alias): Promise<unknown>;
 };
 
 const NO_QUERY = new URLSearchParams();
@@ -108,6 +114,13 @@ export const gatewayMethods = {
 			if (params) return { alias, params };
 		}
 		return false;
+	},
+
+	/** Its own fails at once when nobody serves the action at this moment. */
+	async aliasHandler(this: Gateway, request: Request, response: ServerResponse, alias: GatewayAlias) {
+		const { action } = alias.endpoint ?? {};
+		if (action !== undefined) await onceServed(this.broker, action, performance.now() + ABSENCE_PATIENCE_MS);
+		return itsOwn.aliasHandler.call(this, request, response, alias);
 	},
 
 	/** Its own answers an unknown origin with 403, and runs the action when CORS is off. Says whether it has answered. */

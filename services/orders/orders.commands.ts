@@ -6,6 +6,7 @@ import { callerOf, isAdmin, originOf } from "../../lib/caller.ts";
 import { failpoint } from "../../lib/failpoint.ts";
 import { newId } from "../../lib/id.ts";
 import { isRefusal, refuse, refuseFields } from "../../lib/refuse.ts";
+import { ABSENCE_PATIENCE_MS, onceServed } from "../../lib/served.ts";
 import { call } from "../../lib/service.ts";
 import { hasLegs, roleOf } from "./domain/family.ts";
 import { type OrderRecord, shown } from "./domain/order.ts";
@@ -26,7 +27,6 @@ import { readOrder, readOrderByClientId, selectOpenOrders } from "./orders.store
 /** The most orders that one cancel-all ends, and how many of them at a time. */
 const MAX_CANCEL_ALL = 1_000;
 const CANCEL_AT_A_TIME = 32;
-
 /**
  * Keeps an order and drives it through risk and trading. The same request under the same `client_order_id` gives the
  * same order. What cannot be brought to an end in time stays `pending`, and the sweeper goes on with it.
@@ -41,7 +41,7 @@ export async function placeOrder(orders: Orders, ctx: Context<PlaceOrder, Meta>)
 		return { order: await withLegs(orders.db, repeated), replayed: true };
 	}
 	const { terms, legs } = checked;
-	assertReachable(orders);
+	await assertReachable(orders);
 	await orders.capacity.assertRoom();
 	const orderId = newId();
 	const origin = originOf(ctx);
@@ -179,9 +179,10 @@ async function instrumentOf(orders: Orders, symbol: string): Promise<Instrument>
 }
 
 /** An order is not kept while the cluster is known to lack what would execute it: the client may well go elsewhere. */
-function assertReachable({ broker }: Orders): void {
+async function assertReachable({ broker }: Orders): Promise<void> {
+	const untilMs = performance.now() + ABSENCE_PATIENCE_MS;
 	for (const action of ["risk.check", "trading.submit"]) {
-		if (!broker.registry.getActionEndpoints(action)?.hasAvailable())
+		if (!(await onceServed(broker, action, untilMs)))
 			throw refuse("SERVICE_UNAVAILABLE", "Orders cannot be executed now");
 	}
 }

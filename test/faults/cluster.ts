@@ -1,8 +1,9 @@
 import { parseArgs } from "node:util";
 import { positive, wholeNumber } from "../../cli/options.ts";
 import type { Report } from "../../cli/programs.ts";
+import { usageError } from "../../cli/run.ts";
 import { runCampaign } from "./cluster/campaign.ts";
-import { FAULT_NAMES, faultKind } from "./cluster/faults.ts";
+import { FAULT_NAMES, type FaultName, faultKind } from "./cluster/faults.ts";
 import { planFaults } from "./cluster/plan.ts";
 import { type Options, reportOf } from "./cluster/report.ts";
 import { onScene } from "./cluster/stage.ts";
@@ -12,10 +13,10 @@ export const summary = "orders over HTTP, while every kind of fault befalls a cl
 
 const MAX_FAULTS = 10_000;
 
-/** `--faults N --seed S --minutes M --orders-per-second R --every SECONDS --only FAULT`. */
+/** `--faults N --seed S --minutes M --orders-per-second R --every SECONDS --only FAULT,FAULT`. */
 export async function run(args: readonly string[]): Promise<Report> {
 	const { only, ...options } = readOptions(args);
-	const wanted = FAULT_NAMES.filter((name) => only === "" || name.includes(only));
+	const wanted = wantedNames(only);
 	const possible = wanted.filter((name) => faultKind(name).impossible === undefined);
 	const plan = planFaults(options.seed, options.faults, possible);
 	const { outcome, logs } = await onScene(`faults-cluster-${options.seed}`, (scene, traders) =>
@@ -23,6 +24,14 @@ export async function run(args: readonly string[]): Promise<Report> {
 	);
 	const skipped = wanted.filter((name) => !possible.includes(name));
 	return reportOf(options, outcome, skipped, logs);
+}
+
+/** The faults whose names have one of the comma-separated `words` in them; a word that none has is a mistake. */
+function wantedNames(words: string): readonly FaultName[] {
+	const asked = words.split(",").map((word) => word.trim());
+	const unknown = asked.find((word) => !FAULT_NAMES.some((name) => name.includes(word)));
+	if (unknown !== undefined) throw usageError(`--only: no fault is called '${unknown}', but ${FAULT_NAMES.join(", ")}`);
+	return FAULT_NAMES.filter((name) => asked.some((word) => name.includes(word)));
 }
 
 function readOptions(args: readonly string[]): Options & { readonly only: string } {

@@ -1,6 +1,8 @@
-import type { Tx } from "../../lib/db.ts";
-import { brokenConstraint } from "../../lib/db.ts";
+import { once } from "node:events";
+import net from "node:net";
+import { brokenConstraint, openDb, type Tx } from "../../lib/db.ts";
 import { createDatabase, type TestDatabase } from "../support/databases.ts";
+import { freePort } from "../support/free-port.ts";
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -108,6 +110,69 @@ test("a connection that the server ends is a service that is away; the next tran
 	const ended = db.transaction((tx) => tx.query("SELECT pg_terminate_backend(pg_backend_pid())"));
 	await expect(ended).rejects.toMatchObject({ code: 503, type: "SERVICE_UNAVAILABLE" });
 	expect(await db.transaction((tx) => tx.query("SELECT 1 AS one"))).toEqual([{ one: 1 }]);
+});
+
+test("a transaction for which there was no room, or whose connection broke, is run again from the start", async () => {
+	const { db } = database;
+	await db.query("CREATE SEQUENCE tries");
+	await db.query(`CREATE FUNCTION fail_twice() RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+		IF nextval('tries') < 3 THEN RAISE EXCEPTION 'no room' USING ERRCODE = 'disk_full'; END IF;
+	END $$`);
+	let runs = 0;
+	await db.transaction(async (tx) => {
+		runs += 1;
+		await insert(tx, 40 + runs);
+		await tx.query("SELECT fail_twice()");
+		if (runs === 3) await tx.query("SELECT pg_terminate_backend(pg_backend_pid())");
+	});
+	expect(runs).toBe(4);
+	expect((await ids()).filter((id) => id > 40)).toEqual([44]);
+	await db.query("DROP FUNCTION fail_twice");
+	await db.query("DROP SEQUENCE tries");
+});
+
+test("a commit whose answer is lost is not run again, since nobody knows what became of it", async () => {
+	const { db } = database;
+	await db.query(`CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		PERFORM pg_terminate_backend(pg_backend_pid());
+		RETURN NULL;
+	END $$`);
+	await db.query(`CREATE CONSTRAINT TRIGGER die AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED
+		FOR EACH ROW EXECUTE FUNCTION die()`);
+	let runs = 0;
+	const lost = db.transaction(async (tx) => {
+		runs += 1;
+		await insert(tx, 50);
+	});
+	await expect(lost).rejects.toMatchObject({ type: "SERVICE_UNAVAILABLE" });
+	expect(runs).toBe(1);
+	await db.query("DROP TRIGGER die ON t");
+	await db.query("DROP FUNCTION die");
+});
+
+test("a server that is not there is waited for, though not for long", async () => {
+	const port = await freePort();
+	const url = new URL(database.url);
+	const target = Number(url.port);
+	url.port = String(port);
+	const db = openDb(url.href, { applicationName: "test", poolSize: 1 });
+	const one = () => db.transaction((tx) => tx.query("SELECT 1 AS one"));
+	await expect(one()).rejects.toMatchObject({ type: "SERVICE_UNAVAILABLE" });
+	let broken = 0;
+	const way = net.createServer((near) => {
+		if (broken < 3) {
+			broken += 1;
+			near.destroy();
+			return;
+		}
+		const far = net.connect(target, "127.0.0.1");
+		near.pipe(far).pipe(near);
+	});
+	await once(way.listen(port, "127.0.0.1"), "listening");
+	const both = Promise.all([one(), db.query("SELECT 1 AS one")]);
+	expect(await both).toEqual([[{ one: 1 }], [{ one: 1 }]]);
+	await db.close();
+	way.close();
 });
 
 test("what commits tells so, what does not is silent", async () => {

@@ -1,6 +1,6 @@
 import type net from "node:net";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
-import type { ServiceBroker, ServiceSchema } from "moleculer";
+import type { BrokerOptions, ServiceBroker, ServiceSchema } from "moleculer";
 import { createNode } from "../../cli/node.ts";
 import { ACCESS_TOKEN } from "../../lib/access-token.ts";
 import { httpClient, type Send } from "./http-client.ts";
@@ -19,8 +19,8 @@ export interface StubApi {
 
 type Actions = Readonly<Record<string, Readonly<Record<string, NonNullable<ServiceSchema["actions"]>[string]>>>>;
 
-/** Starts the gateway with `services`, and an `auth` that signs whatever it is asked to. */
-export async function startStubApi(services: Actions): Promise<StubApi> {
+/** Starts the gateway with `services`, and an `auth` that signs what it is asked to; `overrides` are of its broker. */
+export async function startStubApi(services: Actions, overrides: BrokerOptions = {}): Promise<StubApi> {
 	Object.assign(process.env, { HOST: "127.0.0.1", PORT: "0" });
 	const keys = await generateKeyPair(ACCESS_TOKEN.algorithm, { extractable: true });
 	const jwk = { ...(await exportJWK(keys.publicKey)), kid: "k1" };
@@ -33,7 +33,7 @@ export async function startStubApi(services: Actions): Promise<StubApi> {
 		},
 	} as const;
 
-	const broker = await createNode(["api"], { logger: false });
+	const broker = await createNode(["api"], { logger: false, ...overrides });
 	for (const [name, actions] of Object.entries({ ...services, auth: { ...auth, ...services["auth"] } })) {
 		broker.createService({ name, actions });
 	}

@@ -18,9 +18,14 @@ interface Gateway {
 const PROBE_EVERY_MS = 500;
 const PROBE_TIMEOUT_MS = 1_000;
 
+/** Where no gateway is left a connection is tried so often, so far apart: as HAProxy does unless told otherwise. */
+const CONNECT_TRIES = 4;
+const CONNECT_AGAIN_MS = 1_000;
+
 /**
  * Gateways take turns while their `GET /health/ready` answers 200. One that does not, or that has refused or broken a
- * connection, gets no requests until it is ready; when none is, all do. Nothing is sent twice: what fails, fails.
+ * connection, gets no requests until it is ready; when none is, all do. Nothing is sent twice: what fails, fails. A
+ * connection that was refused has sent nothing.
  */
 export function balancer(urls: readonly string[]): Balancer {
 	const gateways = urls.map((url): Gateway => ({ send: httpClient(url), ready: false }));
@@ -38,17 +43,20 @@ export function balancer(urls: readonly string[]): Balancer {
 		}
 	}
 
+	const anyReady = () => gateways.some(({ ready }) => ready);
 	const probes = gateways.map(probe);
 	return {
 		async send(route, sent): Promise<Reply> {
-			const ready = gateways.filter((gateway) => gateway.ready);
-			const among = ready.length > 0 ? ready : gateways;
-			const gateway = among[turn++ % among.length] as Gateway;
-			try {
-				return await gateway.send(route, sent);
-			} catch (error) {
-				gateway.ready = false;
-				throw error;
+			for (let tries = 1; ; tries++) {
+				const among = anyReady() ? gateways.filter(({ ready }) => ready) : gateways;
+				const gateway = among[turn++ % among.length] as Gateway;
+				try {
+					return await gateway.send(route, sent);
+				} catch (error) {
+					gateway.ready = false;
+					if (anyReady() || !wasRefused(error) || tries === CONNECT_TRIES) throw error;
+					await delay(CONNECT_AGAIN_MS);
+				}
 			}
 		},
 		ready: () => gateways.filter((gateway) => gateway.ready).length,
@@ -57,4 +65,9 @@ export function balancer(urls: readonly string[]): Balancer {
 			await Promise.all(probes);
 		},
 	};
+}
+
+function wasRefused(error: unknown): boolean {
+	const { code } = ((error as Error).cause ?? {}) as { readonly code?: string };
+	return code === "ECONNREFUSED";
 }

@@ -44,6 +44,9 @@ interface Heard extends Pick<Answer, "status" | "body"> {
 
 /** The gateway answers within 5 s, whatever happens behind it. */
 const ANSWER_TIMEOUT_MS = 6_000;
+/** What nobody has answered, or nobody knows the outcome of, is sent again after so long: docs/api.md. */
+const UNKNOWN_AGAIN_MS = 5_000;
+const GATEWAY_TIMEOUT = 504;
 const MAX_UNDER_WAY = 100;
 const TICK_MS = 10;
 const FIRST_BACKOFF_MS = 200;
@@ -116,7 +119,8 @@ export function traffic({
 			const { replayed, retryAfterMs, status, body } = await ask(trader, entry.asked);
 			const answer = { status, body, sentAt, answeredAt: performance.now() };
 			entry.answers.push(answer);
-			notBeforeMs = retryAfterMs;
+			const isUnknown = status === 0 || status === GATEWAY_TIMEOUT;
+			notBeforeMs = isUnknown ? UNKNOWN_AGAIN_MS : retryAfterMs;
 			if (isSuccess(answer)) note(trader, body as unknown as Order);
 			if (status === CREATED && !replayed) onPlaced?.(sentAt);
 		}
