@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Sequelize } from "sequelize";
-import { asUnavailable, isAway, isLost, isRaced, OUTDATED_STATEMENT, sqlStateOf } from "./db-errors.ts";
-import { type Bind, type Connection, type Statement, senderOn } from "./statements.ts";
+import { asUnavailable, isAway, isLost, isRaced, OUTDATED_STATEMENT, sqlStateOf } from "./postgres/errors.ts";
+import { type Bind, type Connection, type Statement, senderOn } from "./postgres/statements.ts";
 
-export { brokenConstraint } from "./db-errors.ts";
-export type { Bind } from "./statements.ts";
+export { brokenConstraint } from "./postgres/errors.ts";
+export type { Bind } from "./postgres/statements.ts";
 
 /** One database transaction; statements reach the database through it or not at all, in the order of the calls. */
 export interface Tx {

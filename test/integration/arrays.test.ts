@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Bind } from "../../lib/db.ts";
-import { writeArray } from "../../lib/postgres-wire/arrays.ts";
-import { openOutput } from "../../lib/postgres-wire/output.ts";
+import { writeArray } from "../../lib/postgres/arrays.ts";
+import { openOutput } from "../../lib/postgres/output.ts";
 import { createDatabase, type TestDatabase } from "../support/databases.ts";
 import { seeded } from "../support/random.ts";
 

@@ -1,15 +1,7 @@
-import {
-	type Bind,
-	writeBind,
-	writeClose,
-	writeDescribe,
-	writeExecute,
-	writeParse,
-	writeSync,
-} from "./postgres-wire/messages.ts";
-import { openOutput } from "./postgres-wire/output.ts";
+import { type Bind, writeBind, writeClose, writeDescribe, writeExecute, writeParse, writeSync } from "./messages.ts";
+import { openOutput } from "./output.ts";
 
-export type { Bind } from "./postgres-wire/messages.ts";
+export type { Bind } from "./messages.ts";
 
 /** What the server is asked; one with a name is parsed and planned once per connection. */
 export interface Statement {

@@ -1,6 +1,6 @@
 import { types } from "node:util";
 import { ConnectionAcquireTimeoutError, ConnectionError } from "sequelize";
-import { refuse } from "./refuse.ts";
+import { refuse } from "../refuse.ts";
 
 interface DriverError extends Error {
 	readonly code?: string;
