@@ -11,8 +11,11 @@ interface BatchOptions<Item, Result> {
 	run(items: readonly Item[]): Promise<readonly (Result | Error)[]>;
 }
 
-/** A run of so many items shows that many more are on their way: the next one lets them come together. */
-const BUSY_BATCH = 4;
+/**
+ * A run of so many items shows that many more are on their way: the next one lets them come together. At half the load
+ * that the system bears runs are smaller, and there latency counts for more than the cost of a commit.
+ */
+const BUSY_BATCH = 12;
 /** It then waits as long as the run before it took, and no longer than this. */
 const MAX_REST_MS = 20;
 

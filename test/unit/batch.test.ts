@@ -39,15 +39,13 @@ test("what arrives while a batch runs waits and goes together into the next", as
 });
 
 test("after a busy run the next one waits for those that are on their way", async () => {
-	const { numbers, batches } = doubler({ before: () => new Promise((done) => setTimeout(done, 10)) });
-	await Promise.all([1, 2, 3, 4].map((n) => numbers.add(n)));
-	const first = numbers.add(5);
+	const { numbers, batches } = doubler({ maxBatch: 20, before: () => new Promise((done) => setTimeout(done, 10)) });
+	const many = Array.from({ length: 12 }, (_, n) => n);
+	await Promise.all(many.map((n) => numbers.add(n)));
+	const first = numbers.add(12);
 	await turn();
-	await Promise.all([first, numbers.add(6)]);
-	expect(batches).toEqual([
-		[1, 2, 3, 4],
-		[5, 6],
-	]);
+	await Promise.all([first, numbers.add(13)]);
+	expect(batches).toEqual([many, [12, 13]]);
 });
 
 test("an item can fail alone", async () => {
