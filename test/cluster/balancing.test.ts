@@ -115,9 +115,9 @@ test("a node that has too much to do says so at once, and takes more when it has
 });
 
 test(
-	"calls that NATS cannot take wait up to a limit, and are refused beyond it",
+	"calls that NATS does not answer wait up to a limit, and are refused beyond it",
 	async () => {
-		await nats.kill();
+		nats.pause();
 		const asked = Array.from({ length: 10_100 }, () =>
 			caller.call("probe.ask", {}, { timeout: TIMEOUT_MS }).then(
 				() => "answered",
@@ -126,7 +126,7 @@ test(
 		);
 		const outcomes = await Promise.all(asked);
 		expect(outcomes.filter((outcome) => outcome === "429 QUEUE_FULL")).toHaveLength(100);
-		await nats.start();
+		nats.resume();
 		await until(
 			() =>
 				answers(1).then(
