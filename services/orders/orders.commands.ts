@@ -27,6 +27,7 @@ import { readOrder, readOrderByClientId, selectOpenOrders } from "./orders.store
 /** The most orders that one cancel-all ends, and how many of them at a time. */
 const MAX_CANCEL_ALL = 1_000;
 const CANCEL_AT_A_TIME = 32;
+
 /**
  * Keeps an order and drives it through risk and trading. The same request under the same `client_order_id` gives the
  * same order. What cannot be brought to an end in time stays `pending`, and the sweeper goes on with it.
