@@ -43,14 +43,13 @@ export const goneNodes = ((broker: ServiceBroker): Middleware => {
 		},
 		transporterSend(this: unknown, next: Send): Send {
 			const transporter = this as NatsTransporter;
-			return (topic, data, meta) => {
+			return async (topic, data, meta) => {
 				const { type, target, payload } = meta.packet;
 				// Later parts of a stream follow a request that has been taken.
 				if (!link || !transporter.client || type !== REQUEST || target === null || payload.seq !== undefined)
-					return next(topic, data, meta);
-				if (link.lost) rejectUnsent(broker, payload.id);
+					await next(topic, data, meta);
+				else if (link.lost) rejectUnsent(broker, payload.id);
 				else transporter.client.publish(topic, data, { reply: `${link.inbox}.${payload.id}` });
-				return Promise.resolve();
 			};
 		},
 	};
