@@ -1,4 +1,4 @@
-import type { Output } from "./output.ts";
+import { type Output, setLengthBehind } from "./output.ts";
 
 /** What an array may hold. */
 export type Element = string | number | boolean | null;
@@ -54,7 +54,7 @@ export function writeArray(out: Output, type: string | undefined, values: readon
 	const start = out.length();
 	out.int32(0);
 	out.int32(values.length > 0 ? 1 : 0); // dimensions
-	out.int32(values.includes(null) ? 1 : 0);
+	out.int32(values.some(isNull) ? 1 : 0);
 	out.int32(element.oid);
 	if (values.length > 0) {
 		out.int32(values.length);
@@ -66,24 +66,25 @@ export function writeArray(out: Output, type: string | undefined, values: readon
 			return false;
 		}
 	}
-	setLength(out, start);
+	setLengthBehind(out, start);
 	return true;
 }
 
 function writeElement(out: Output, type: ElementType, value: Element): boolean {
-	if (value === null) return written(out.int32(-1));
+	if (isNull(value)) return written(out.int32(-1));
 	const start = out.length();
 	out.int32(0);
 	if (!type.write(out, value)) return false;
-	setLength(out, start);
+	setLengthBehind(out, start);
 	return true;
 }
 
-/** The length at `start` counts what has been written behind it. */
-function setLength(out: Output, start: number): void {
-	out.setInt32(start, out.length() - start - Int32Array.BYTES_PER_ELEMENT);
+/** What JSON of others has left out is nothing, as it is to the driver, whatever our types say. */
+function isNull(value: Element | undefined): value is null {
+	return value === null || value === undefined;
 }
 
+/** Lets what writes stand at the end of a condition. */
 function written(_done: void): true {
 	return true;
 }

@@ -1,6 +1,6 @@
 import pg from "pg";
 import { type Element, writeArray } from "./arrays.ts";
-import type { Output } from "./output.ts";
+import { type Output, setLengthBehind } from "./output.ts";
 
 /** What a parameter may be; arrays go to PostgreSQL as arrays. */
 export type Bind = string | number | boolean | null | Date | readonly Element[];
@@ -96,7 +96,7 @@ function writeText(out: Output, text: string | null): void {
 	out.int32(-1);
 	if (text === null) return;
 	out.text(text);
-	out.setInt32(start, out.length() - start - Int32Array.BYTES_PER_ELEMENT);
+	setLengthBehind(out, start);
 }
 
 // `Array.isArray` by itself does not know arrays that are only read.

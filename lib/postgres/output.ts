@@ -18,6 +18,11 @@ export interface Output {
 	take(): Buffer;
 }
 
+/** Has the four bytes at `start` say how many have been written behind them. */
+export function setLengthBehind(out: Output, start: number): void {
+	out.setInt32(start, out.length() - start - Int32Array.BYTES_PER_ELEMENT);
+}
+
 /** Most groups of statements fit into it. */
 const USUAL_BYTES = 64 * 1024;
 /** What was needed for an unusual one is given back. */

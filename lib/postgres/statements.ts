@@ -129,10 +129,13 @@ function sendGroup(connection: Connection, statements: readonly Statement[]): Pr
 		let described: Shape | undefined;
 		let unsure: readonly string[] = [];
 		const current = () => statements[outcomes.length] as Statement;
-		const shape = () => described ?? prepared.shapes.get(current().name ?? "") ?? NO_COLUMNS;
+		const shape = () => (described ??= prepared.shapes.get(current().name ?? "") ?? NO_COLUMNS);
 		const done = (command: string): void => {
 			const { name } = current();
-			if (name !== undefined) prepared.shapes.set(name, shape());
+			if (name !== undefined) {
+				prepared.shapes.set(name, shape());
+				prepared.doubtful.delete(name);
+			}
 			outcomes.push({ command, rows });
 			rows = [];
 			described = undefined;
@@ -175,7 +178,7 @@ function write({ shapes, doubtful }: Prepared, statements: readonly Statement[])
 	for (const { text, name = "", values = [] } of statements) {
 		const known = shapes.has(name);
 		if (!known && !parsed.has(name)) {
-			if (doubtful.delete(name)) writeClose(output, name);
+			if (doubtful.has(name)) writeClose(output, name);
 			writeParse(output, name, text);
 			if (name !== "") parsed.add(name);
 		}

@@ -97,6 +97,12 @@ test("parameters that are no arrays, and arrays of no stated type, are as before
 	expect(row).toEqual({ text: "é", whole: 4, truth: true, at, nothing: null, among: true, amount: "1.50" });
 });
 
+test("what is not there at all is NULL, as it is to the driver", async () => {
+	const values = ["a", undefined, null] as string[];
+	const rows = await database.db.query("SELECT unnest($1::text[]) AS v", [values]);
+	expect(rows).toEqual([{ v: "a" }, { v: null }, { v: null }]);
+});
+
 test("a statement with more bytes than an output begins with, and the next one, arrive whole", async () => {
 	const texts = Array.from({ length: 40 }, (_, i) => String(i).repeat(50_000));
 	const sent = await database.db.transaction((tx) =>
