@@ -1,29 +1,56 @@
+import type { Envelope } from "../../contracts/events.ts";
+import { pause } from "./leader.ts";
 import { type Subscription, type Transport, wants } from "./transport.ts";
 
 /** A consumer of this process; one that is away was here and is to come back. */
 interface Member {
 	readonly subscription: Subscription;
-	readonly running: Set<Promise<void>>;
+	/** What has been published to it and not been taken yet. */
+	readonly parcels: Parcel[];
+	/** Its turns, while any parcel is there. */
+	turns: Promise<void> | null;
 	away: boolean;
 }
 
+/** Events that were published together. */
+interface Parcel {
+	readonly events: readonly Envelope[];
+	resolve(): void;
+	reject(error: unknown): void;
+}
+
+/** The most events of a turn, unless a single parcel has more. */
+const MAX_TOGETHER = 500;
+/** A consumer that takes longer is not waited for by the next. */
+const PATIENCE_MS = 100;
+
 /**
- * The transport of a process that runs every service: `publish` itself calls the consumers, side by side, and resolves
- * when all have handled the events. It stores nothing, so an event stays in its outbox until then.
+ * The transport of a process that runs every service: `publish` itself calls the consumers and resolves when all have
+ * handled the events. They take turns, each with all that waits for it, so that at no time more than one of them is
+ * between the orders and the machine. It stores nothing, so an event stays in its outbox until then.
  */
 export function inProcessTransport(): Transport {
 	const members = new Map<string, Member>();
+	const inTurn = oneAtATime(PATIENCE_MS);
+
+	async function deliver(member: Member, events: readonly Envelope[]): Promise<void> {
+		const wanted = events.filter((event) => wants(member.subscription, event.type));
+		if (wanted.length === 0) return;
+		if (member.away) throw new Error(`consumer '${member.subscription.name}' is away`);
+		await new Promise<void>((resolve, reject) => {
+			member.parcels.push({ events: wanted, resolve, reject });
+			member.turns ??= takeTurns(member);
+		});
+	}
+
+	async function takeTurns(member: Member): Promise<void> {
+		while (member.parcels.length > 0) await inTurn(() => handleWaiting(member));
+		member.turns = null;
+	}
 
 	return {
 		async publish(events) {
-			const deliveries = [...members.values()].map(async (member) => {
-				const wanted = events.filter((event) => wants(member.subscription, event.type));
-				if (wanted.length === 0) return;
-				if (member.away) throw new Error(`consumer '${member.subscription.name}' is away`);
-				const run = member.subscription.handle(wanted);
-				member.running.add(run);
-				await run.finally(() => member.running.delete(run));
-			});
+			const deliveries = [...members.values()].map((member) => deliver(member, events));
 			// All are awaited, so that a consumer that fails keeps the others from nothing.
 			const failed = (await Promise.allSettled(deliveries)).find((result) => result.status === "rejected");
 			if (failed) throw failed.reason;
@@ -33,7 +60,7 @@ export function inProcessTransport(): Transport {
 		holds: async () => false,
 		consume(subscription) {
 			if (members.get(subscription.name)?.away === false) throw new Error(`'${subscription.name}' already consumes`);
-			const member: Member = { subscription, running: new Set(), away: false };
+			const member: Member = { subscription, parcels: [], turns: null, away: false };
 			members.set(subscription.name, member);
 			return {
 				places: [],
@@ -41,11 +68,41 @@ export function inProcessTransport(): Transport {
 				waiting: async () => 0,
 				async stop() {
 					member.away = true;
-					await Promise.allSettled(member.running);
+					await member.turns;
 				},
 			};
 		},
 		forget: async () => {},
 		close: async () => {},
+	};
+}
+
+/** Hands over what waits for `member`; what fails together is published again by each of its publishers. */
+async function handleWaiting({ subscription, parcels }: Member): Promise<void> {
+	const together: Parcel[] = [];
+	for (let events = 0; parcels[0]; ) {
+		events += parcels[0].events.length;
+		if (together.length > 0 && events > MAX_TOGETHER) break;
+		together.push(...parcels.splice(0, 1));
+	}
+	try {
+		await subscription.handle(together.flatMap(({ events }) => events));
+		for (const { resolve } of together) resolve();
+	} catch (error) {
+		for (const { reject } of together) reject(error);
+	}
+}
+
+/** Runs works, which must not reject, one after the other; one that takes longer than `patienceMs` is overtaken. */
+function oneAtATime(patienceMs: number): (work: () => Promise<void>) => Promise<void> {
+	let free: Promise<unknown> = Promise.resolve();
+	return (work) => {
+		const run = free.then(work);
+		free = free.then(async () => {
+			const over = new AbortController();
+			await Promise.race([run, pause(patienceMs, over.signal)]);
+			over.abort();
+		});
+		return run;
 	};
 }

@@ -77,3 +77,38 @@ test("for a consumer that is away its events wait, others do not; it stops only 
 	await transport.publish([event("orders.created")]);
 	expect(handled).toEqual(["orders.created", "orders.created"]);
 });
+
+test("consumers take turns, and one's turn is with all that has come for it meanwhile", async () => {
+	const transport = inProcessTransport();
+	const begun: string[][] = [];
+	const ends: (() => void)[] = [];
+	const begin = (name: string) => (types: string[]) => {
+		begun.push([name, ...types]);
+		return new Promise<void>((resolve) => ends.push(resolve));
+	};
+	transport.consume(member("first", ["*"], begin("first")));
+	transport.consume(member("second", ["*"], begin("second")));
+	const publications = [event("orders.created"), event("trading.halted"), event("users.created")].map((one) =>
+		transport.publish([one]),
+	);
+	await new Promise((resolve) => setImmediate(resolve));
+	expect(begun).toEqual([["first", "orders.created", "trading.halted", "users.created"]]);
+	ends.shift()?.();
+	await new Promise((resolve) => setImmediate(resolve));
+	expect(begun.slice(1)).toEqual([["second", "orders.created", "trading.halted", "users.created"]]);
+	ends.shift()?.();
+	await Promise.all(publications);
+});
+
+test("a consumer that does not come to an end is not waited for by the others", async () => {
+	const transport = inProcessTransport();
+	let end = () => {};
+	let other = () => {};
+	const handledByOther = new Promise<void>((resolve) => (other = resolve));
+	transport.consume(member("stuck", ["*"], () => new Promise<void>((resolve) => (end = resolve))));
+	transport.consume(member("other", ["*"], async () => other()));
+	const publication = transport.publish([event("orders.created")]);
+	await handledByOther;
+	end();
+	await publication;
+});
