@@ -19,10 +19,10 @@ interface Parcel {
 	reject(error: unknown): void;
 }
 
-/** The most events of a turn, unless a single parcel has more. */
+/** The most events of a turn, unless a single parcel has more. A consumer with as many before it waits for no turn. */
 const MAX_TOGETHER = 500;
 /** A consumer that takes longer is not waited for by the next. */
-const PATIENCE_MS = 100;
+const PATIENCE_MS = 10;
 
 /**
  * The transport of a process that runs every service: `publish` itself calls the consumers and resolves when all have
@@ -44,7 +44,8 @@ export function inProcessTransport(): Transport {
 	}
 
 	async function takeTurns(member: Member): Promise<void> {
-		while (member.parcels.length > 0) await inTurn(() => handleWaiting(member));
+		const work = () => handleWaiting(member);
+		while (member.parcels.length > 0) await (isBehind(member) ? work() : inTurn(work));
 		member.turns = null;
 	}
 
@@ -75,6 +76,10 @@ export function inProcessTransport(): Transport {
 		forget: async () => {},
 		close: async () => {},
 	};
+}
+
+function isBehind({ parcels }: Member): boolean {
+	return parcels.reduce((sum, { events }) => sum + events.length, 0) >= MAX_TOGETHER;
 }
 
 /** Hands over what waits for `member`; what fails together is published again by each of its publishers. */

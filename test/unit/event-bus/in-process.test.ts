@@ -112,3 +112,17 @@ test("a consumer that does not come to an end is not waited for by the others", 
 	end();
 	await publication;
 });
+
+test("a consumer that is far behind waits for no turn", async () => {
+	const transport = inProcessTransport();
+	const many = Array.from({ length: 500 }, () => event("orders.created"));
+	let end = () => {};
+	const handled: number[] = [];
+	transport.consume(member("busy", ["users.created"], () => new Promise<void>((resolve) => (end = resolve))));
+	transport.consume(member("behind", ["orders.created"], async ({ length }) => void handled.push(length)));
+	const publications = [transport.publish([event("users.created")]), transport.publish(many)];
+	await new Promise((resolve) => setImmediate(resolve));
+	expect(handled).toEqual([500]);
+	end();
+	await Promise.all(publications);
+});
