@@ -21,7 +21,7 @@ export function markNeverBegun<E extends Error>(error: E): E {
 }
 
 /**
- * Asks again, for 2 s within the time that the call has, when nobody has begun a call: no node is there for it, the one
+ * Asks again, for 3 s within the time that the call has, when nobody has begun a call: no node is there for it, the one
  * that was asked is gone, or it does not serve the action since it has just come back or is leaving. Nothing that was
  * begun is ever repeated. Belongs outside `callTimeout`, so that each try has what is left of the request's time.
  */

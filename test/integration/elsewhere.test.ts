@@ -144,3 +144,10 @@ test("what a service refuses while it does its work is not asked for again", asy
 	await expect(brokers.caller.call("front.ask")).rejects.toMatchObject({ type: "SERVICE_UNAVAILABLE" });
 	expect(seen.one + seen.two).toBe(1);
 });
+
+test("what its service does not have is not waited for", async () => {
+	const refused: string[] = [];
+	const refuse = (action: string) => brokers.caller.call(action).catch(() => void refused.push(action));
+	await Promise.all([refuse("nobody.ask"), refuse("probe.aks")]);
+	expect(refused).toEqual(["probe.aks", "nobody.ask"]);
+});
