@@ -13,8 +13,8 @@ const waiting = new WeakMap<ServiceBroker, number>();
 
 /**
  * Waits until a node serves `action`, as far as this one knows; false when none does by `untilMs`, which is by
- * `performance.now()`, or when too many wait already. Told at once is also what nobody will come for: an action that its
- * service does not have, or any when this node is alone.
+ * `performance.now()`, or when too many wait already. Told at once is also what nobody will come for: an action that
+ * its service does not have, or any when this node is alone.
  */
 export async function onceServed(broker: ServiceBroker, action: string, untilMs: number): Promise<boolean> {
 	const served = () => broker.registry.getActionEndpoints(action)?.hasAvailable() ?? false;
