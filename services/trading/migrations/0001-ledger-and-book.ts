@@ -9,6 +9,7 @@ export async function up(tx: Tx): Promise<void> {
 	await tx.query(LEDGER_GUARDS);
 	await tx.query(ORDERS);
 	await tx.query(TRADES);
+	await tx.query(FILLS);
 	await tx.query(TRANSFERS);
 	await createOutbox(tx);
 }
@@ -128,7 +129,10 @@ const TRADES = `
 	CREATE INDEX trades_by_maker_order ON trades (maker_order_id);
 	CREATE INDEX trades_by_taker_order ON trades (taker_order_id);
 	CREATE INDEX trades_by_maker ON trades (maker_user_id, trade_id DESC);
-	CREATE INDEX trades_by_taker ON trades (taker_user_id, trade_id DESC);
+	CREATE INDEX trades_by_taker ON trades (taker_user_id, trade_id DESC)`;
+
+/** Each trade as its two sides see it. */
+export const FILLS = `
 	CREATE VIEW fills AS
 		SELECT trade_id, maker_order_id AS order_id, maker_user_id AS user_id, symbol,
 			CASE taker_side WHEN 'buy' THEN 'sell' ELSE 'buy' END AS side, 'maker' AS liquidity,
