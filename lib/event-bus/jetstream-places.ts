@@ -1,4 +1,5 @@
 import { AckPolicy, type ConsumerInfo, DeliverPolicy, type JetStreamManager, nanos } from "nats";
+import { isApiError, NO_MESSAGE_FOUND } from "./jetstream-session.ts";
 
 /** The server forgets a consumer that only asks a question by itself. */
 const QUESTION_MS = 10_000;
@@ -10,6 +11,35 @@ export async function waitingFor(jsm: JetStreamManager, stream: string, places: 
 		const info = found.get(place);
 		return sum + (info ? info.num_pending + info.num_ack_pending : 0);
 	}, 0);
+}
+
+/**
+ * Of each durable consumer of `stream`, whether it has acknowledged all that it gets up to `sequence`. The floor of one that
+ * gets few subjects is not moved by the others' messages; and what the server counts as pending may lag behind what it
+ * has accepted. So such a floor is compared with the last message for it, which is asked for after the floors.
+ */
+export async function handledUpTo(
+	jsm: JetStreamManager,
+	stream: string,
+	sequence: number,
+): Promise<ReadonlyMap<string, boolean>> {
+	const found = await consumersOf(jsm, stream);
+	const answers = [...found].map(async ([place, { ack_floor, config }]) => {
+		const handled =
+			ack_floor.stream_seq >= sequence || ack_floor.stream_seq >= (await lastOf(jsm, stream, config.filter_subject));
+		return [place, handled] as const;
+	});
+	return new Map(await Promise.all(answers));
+}
+
+/** The sequence of the last message under `subject`; 0 when there is none. */
+async function lastOf(jsm: JetStreamManager, stream: string, subject = ">"): Promise<number> {
+	try {
+		return (await jsm.streams.getMessage(stream, { last_by_subj: subject })).seq;
+	} catch (error) {
+		if (!isApiError(error, NO_MESSAGE_FOUND)) throw error;
+		return 0;
+	}
 }
 
 /**
