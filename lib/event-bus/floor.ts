@@ -78,7 +78,7 @@ export function nextFloor(
 	return { position, places, checkpoint };
 }
 
-/** The receipt up to which the transport is to be asked who has handled all: `receipt` while no other one is waited for. */
+/** Up to where the transport is to be asked who has handled all: `receipt` while no checkpoint waits for it. */
 export function receiptToAsk({ floor: { checkpoint } }: Sight, receipt: Receipt): Receipt {
 	return checkpoint?.receipt ?? receipt;
 }

@@ -14,26 +14,28 @@ export async function waitingFor(jsm: JetStreamManager, stream: string, places: 
 }
 
 /**
- * Of each durable consumer of `stream`, whether it has acknowledged all that it gets up to `sequence`. The floor of one that
- * gets few subjects is not moved by the others' messages; and what the server counts as pending may lag behind what it
+ * Of each durable consumer of `stream` whose subject `concerns` us, whether it has acknowledged all that it gets up to
+ * `sequence`. Its floor is not moved by messages for others; and what the server counts as pending may lag behind what it
  * has accepted. So such a floor is compared with the last message for it, which is asked for after the floors.
  */
 export async function handledUpTo(
 	jsm: JetStreamManager,
 	stream: string,
 	sequence: number,
+	concerns: (subject: string) => boolean,
 ): Promise<ReadonlyMap<string, boolean>> {
 	const found = await consumersOf(jsm, stream);
 	const answers = [...found].map(async ([place, { ack_floor, config }]) => {
-		const handled =
-			ack_floor.stream_seq >= sequence || ack_floor.stream_seq >= (await lastOf(jsm, stream, config.filter_subject));
-		return [place, handled] as const;
+		const { filter_subject = ">" } = config;
+		if (!concerns(filter_subject)) return [];
+		const upTo = ack_floor.stream_seq >= sequence ? sequence : await lastOf(jsm, stream, filter_subject);
+		return [[place, ack_floor.stream_seq >= upTo] as const];
 	});
-	return new Map(await Promise.all(answers));
+	return new Map((await Promise.all(answers)).flat());
 }
 
 /** The sequence of the last message under `subject`; 0 when there is none. */
-async function lastOf(jsm: JetStreamManager, stream: string, subject = ">"): Promise<number> {
+async function lastOf(jsm: JetStreamManager, stream: string, subject: string): Promise<number> {
 	try {
 		return (await jsm.streams.getMessage(stream, { last_by_subj: subject })).seq;
 	} catch (error) {

@@ -33,7 +33,8 @@ export function jetStreamTransport({ servers, namespace, replicas = 1, logger }:
 			if (!held) sessions.renew();
 			return held;
 		},
-		handledUpTo: ({ sequence }) => sessions.use(({ jsm }) => handledUpTo(jsm, stream, sequence)),
+		handledUpTo: ({ sequence }, sources) =>
+			sessions.use(({ jsm }) => handledUpTo(jsm, stream, sequence, (subject) => tells(subject, prefix, sources))),
 		consume(subscription) {
 			const stopping = new AbortController();
 			const sources = sourcesOf(subscription).map(({ durable, filter }) => ({
@@ -88,6 +89,12 @@ async function holds({ jsm: { streams } }: Session, stream: string, receipt: Rec
 	// miss what takes the same places. So it goes as a whole, and all start anew.
 	await streams.delete(stream);
 	return false;
+}
+
+/** Whether `subject`, which may have wildcards, is one of events of one of `sources`. */
+function tells(subject: string, prefix: string, sources: readonly string[]): boolean {
+	const [source = ""] = subject.slice(prefix.length).split(".");
+	return !subject.startsWith(prefix) || ["*", ">", ...sources].includes(source);
 }
 
 /**

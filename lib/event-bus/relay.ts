@@ -4,6 +4,7 @@ import { LOCKS } from "../locks.ts";
 import { type Floor, keepFloor, nextFloor, receiptToAsk, type Sight, sightFloor } from "./floor.ts";
 import { pause, tryLock } from "./leader.ts";
 import { hasUnpublished, lastReceipt, markPublished, nextUnpublished, refill, type Unpublished } from "./outbox.ts";
+import { sourcesToldBy } from "./sources.ts";
 import { type BusLogger, backoffMs, type Receipt, type Transport } from "./transport.ts";
 
 interface RelayOptions {
@@ -157,9 +158,10 @@ function furthest(earlier: Receipt | null, later: Receipt | null): Receipt | nul
 	return earlier?.store === later.store && earlier.sequence > later.sequence ? earlier : later;
 }
 
-async function askForFloor({ transport, audience }: RelayOptions, sight: Sight, receipt: Receipt): Promise<Floor> {
-	const handled = await transport.handledUpTo(receiptToAsk(sight, receipt));
-	return nextFloor(sight, receipt, handled, audience);
+async function askForFloor(options: RelayOptions, sight: Sight, receipt: Receipt): Promise<Floor> {
+	const sources = sourcesToldBy(options.source);
+	const handled = await options.transport.handledUpTo(receiptToAsk(sight, receipt), sources);
+	return nextFloor(sight, receipt, handled, options.audience);
 }
 
 async function publishAgain(tx: Tx, { source, audience, logger }: RelayOptions): Promise<true> {

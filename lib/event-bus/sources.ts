@@ -16,12 +16,17 @@ export function tellerOf(source: string): string {
 	return source === EXTERNAL ? "events" : source;
 }
 
+/** The sources of the events in the outbox of `teller`. */
+export function sourcesToldBy(teller: string): readonly string[] {
+	return tellerOf(EXTERNAL) === teller ? [teller, EXTERNAL] : [teller];
+}
+
 /** The name under which a transport keeps how far `consumer` has come with the events of `source`. */
 export function placeOf(consumer: string, source: string): string {
 	return `${consumer}-${source === EVERY_SOURCE ? "all" : source}`;
 }
 
-/** The places of all services of the cluster that take in what `teller` tells, whether they have ever been there or not. */
+/** The places of all services that take in what `teller` tells, whether they have ever been there or not. */
 export function audienceOf(teller: string): readonly string[] {
 	return Object.entries(CONSUMED).flatMap(([consumer, sources]) =>
 		sources

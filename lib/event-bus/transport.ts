@@ -43,10 +43,11 @@ export interface Transport {
 	/** False when some of what was accepted up to `receipt` may be lost: it is then to be published again. */
 	holds(receipt: Receipt): Promise<boolean>;
 	/**
-	 * Of each place of a subscription, whether all that was accepted up to `receipt` and is for it has been handled. It is
-	 * worth as much as `holds` says afterwards: in a store that has lost some, places are beyond what they have handled.
+	 * Of each place that gets events of one of `sources`, whether all that was accepted up to `receipt` and is for it has
+	 * been handled. It counts only when `holds` says so afterwards: where some were lost, places are beyond what they have
+	 * handled.
 	 */
-	handledUpTo(receipt: Receipt): Promise<ReadonlyMap<string, boolean>>;
+	handledUpTo(receipt: Receipt, sources: readonly string[]): Promise<ReadonlyMap<string, boolean>>;
 	consume(subscription: Subscription): Consumption;
 	/** Drops what is older than `ageMs` and handled in all of `places`: nothing when one of them is not there. */
 	forget(ageMs: number, places: readonly string[]): Promise<void>;

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import { connect as connectNats, type NatsConnection } from "nats";
 import { jetStreamTransport } from "../../lib/event-bus/jetstream.ts";
 import type { Transport } from "../../lib/event-bus/transport.ts";
+import { refuse } from "../../lib/refuse.ts";
 import { atTheEnd, inOrder, newSink, newSource, onlyOf, quiet, type Source } from "../contract/event-bus/harness.ts";
 import { type NatsServer, startNatsServer } from "../contract/event-bus/nats-server.ts";
 import { describeEventBus } from "../contract/event-bus/suite.ts";
@@ -121,14 +122,15 @@ describe("the event bus on NATS JetStream", () => {
 		expect(await sink.seen()).toEqual(inOrder("a", 15));
 	});
 
-	test("what all have handled is not published again when the store is lost; the rest is, to who was away", async () => {
+	test("what all have handled is not published again when the store is lost, the rest is", async () => {
 		const [near, far] = [node(), node()];
 		const [source, sink, away] = [await newSource(), await newSink("sink"), await newSink("away")];
 		const other = await newSink("other");
 		sink.start(far);
 		const first = away.start(far);
-		// It gets none of these events: its place stays where it is.
-		other.start(far, { types: ["users.created"] });
+		// It gets none of these events, and stands.
+		other.start(far, { types: ["users.created"], handle: () => Promise.reject(refuse("SERVICE_UNAVAILABLE", "away")) });
+		await near.publish([eventOf({ type: "users.created" })]);
 		source.startRelay(near, ["sink-orders", "away-orders"]);
 		await source.tell(["a"], 30);
 		await floorOf(source, 30);
@@ -223,12 +225,14 @@ describe("the event bus on NATS JetStream", () => {
 		other.start(transport, { types: ["users.created"], handle: () => stuck });
 		none.start(transport, { types: ["risk.limits_changed"] });
 		const event = (type: string) => eventOf({ type });
+		const sources = ["orders", "users", "risk"];
 		await transport.publish([event("orders.created")]);
 		const receipt = await transport.publish([event("users.created")]);
 		if (!receipt) throw new Error("no receipt");
-		const ask = async () => Object.fromEntries(await transport.handledUpTo(receipt));
+		const ask = async () => Object.fromEntries(await transport.handledUpTo(receipt, sources));
 		const expected = { "sink-orders": true, "other-users": false, "none-risk": true };
 		await until(async () => isDeepStrictEqual(await ask(), expected));
+		expect([...(await transport.handledUpTo(receipt, ["orders", "config"])).keys()]).toEqual(["sink-orders"]);
 		// Nothing that comes later makes them less.
 		await transport.publish([event("users.created")]);
 		expect(await ask()).toEqual(expected);

@@ -236,7 +236,7 @@ export function describeEventBus(connect: () => Transport): void {
 		await until(source.published);
 		const receipt = (await source.db.transaction(lastReceipt)) ?? NO_RECEIPT;
 		await until(async () => {
-			const handled = await transport.handledUpTo(receipt);
+			const handled = await transport.handledUpTo(receipt, ["orders"]);
 			return handled.size === places.length && places.every((place) => handled.get(place));
 		});
 		await some.has(20);
