@@ -15,8 +15,8 @@ export async function waitingFor(jsm: JetStreamManager, stream: string, places: 
 
 /**
  * Of each durable consumer of `stream` whose subject `concerns` us, whether it has acknowledged all that it gets up to
- * `sequence`. Its floor is not moved by messages for others; and what the server counts as pending may lag behind what it
- * has accepted. So such a floor is compared with the last message for it, which is asked for after the floors.
+ * `sequence`. Its floor is not moved by messages for others, and what the server counts as pending may lag behind what
+ * it has accepted. So it is asked for the next message behind the floor.
  */
 export async function handledUpTo(
 	jsm: JetStreamManager,
@@ -28,19 +28,22 @@ export async function handledUpTo(
 	const answers = [...found].map(async ([place, { ack_floor, config }]) => {
 		const { filter_subject = ">" } = config;
 		if (!concerns(filter_subject)) return [];
-		const upTo = ack_floor.stream_seq >= sequence ? sequence : await lastOf(jsm, stream, filter_subject);
-		return [[place, ack_floor.stream_seq >= upTo] as const];
+		const handled =
+			ack_floor.stream_seq >= sequence ||
+			(await nextOf(jsm, stream, ack_floor.stream_seq + 1, filter_subject)) > sequence;
+		return [[place, handled] as const];
 	});
 	return new Map((await Promise.all(answers)).flat());
 }
 
-/** The sequence of the last message under `subject`; 0 when there is none. */
-async function lastOf(jsm: JetStreamManager, stream: string, subject: string): Promise<number> {
+/** The sequence of the first message under `subject` from `seq` on; infinite when there is none yet. */
+async function nextOf(jsm: JetStreamManager, stream: string, seq: number, subject: string): Promise<number> {
+	const query = { seq, next_by_subj: subject };
 	try {
-		return (await jsm.streams.getMessage(stream, { last_by_subj: subject })).seq;
+		return (await jsm.streams.getMessage(stream, query)).seq;
 	} catch (error) {
 		if (!isApiError(error, NO_MESSAGE_FOUND)) throw error;
-		return 0;
+		return Number.POSITIVE_INFINITY;
 	}
 }
 

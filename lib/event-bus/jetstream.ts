@@ -33,8 +33,14 @@ export function jetStreamTransport({ servers, namespace, replicas = 1, logger }:
 			if (!held) sessions.renew();
 			return held;
 		},
-		handledUpTo: ({ sequence }, sources) =>
-			sessions.use(({ jsm }) => handledUpTo(jsm, stream, sequence, (subject) => tells(subject, prefix, sources))),
+		handledUpTo: ({ store, sequence }, sources) =>
+			sessions.use(async ({ jsm }) => {
+				const handled = await handledUpTo(jsm, stream, sequence, (subject) => tells(subject, prefix, sources));
+				if ((await jsm.streams.info(stream)).created === store) return handled;
+				// In another store the sequence means something else. This session may be the one that has not noticed.
+				sessions.renew();
+				return new Map();
+			}),
 		consume(subscription) {
 			const stopping = new AbortController();
 			const sources = sourcesOf(subscription).map(({ durable, filter }) => ({

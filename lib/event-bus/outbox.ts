@@ -30,7 +30,7 @@ export interface Unpublished {
 /** The form that every type's `data` has today; a change that old readers cannot read will count it up. */
 const DATA_VERSION = 1;
 
-/** So old are the oldest that are published again when the transport has lost some: it may have held them, and a day. */
+/** No older events are published again when the transport has lost some: what it may still have held, and a day. */
 const REFILL_WINDOW = "4 days";
 const REFILL_TIMEOUT = "10min";
 

@@ -44,8 +44,8 @@ export interface Transport {
 	holds(receipt: Receipt): Promise<boolean>;
 	/**
 	 * Of each place that gets events of one of `sources`, whether all that was accepted up to `receipt` and is for it has
-	 * been handled. It counts only when `holds` says so afterwards: where some were lost, places are beyond what they have
-	 * handled.
+	 * been handled; of none when the store is another one. It counts only when `holds` says so afterwards: where some
+	 * were lost, places are beyond what they have handled.
 	 */
 	handledUpTo(receipt: Receipt, sources: readonly string[]): Promise<ReadonlyMap<string, boolean>>;
 	consume(subscription: Subscription): Consumption;
