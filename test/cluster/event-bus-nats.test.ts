@@ -49,7 +49,7 @@ describe("the event bus on NATS JetStream", () => {
 		return connection;
 	}
 
-	/** Only when nobody is about to ask: nats-server 2.9.10 crashes when asked for a message of a stream in the making. */
+	/** When nobody is asking: nats-server 2.9.10 may crash when asked for a message of a stream that is being made. */
 	async function deleteStream(): Promise<void> {
 		await delay(BETWEEN_ROUNDS_MS);
 		await (await (await client()).jetstreamManager()).streams.delete(`${namespace}-events`);
