@@ -145,7 +145,7 @@ describe("the role", () => {
 		// The role is there, and the user no member of it.
 		await expect(migrate(url, migrationsFolder("audit"))).rejects.toThrow(wanted("audit_app"));
 		await database.db.query(`GRANT audit_app TO ${user}`);
-		expect(await migrate(url, migrationsFolder("audit"))).toHaveLength(1);
+		expect(await migrate(url, migrationsFolder("audit"))).toContain("0001-chain.ts");
 		await database.drop();
 	});
 
