@@ -15,6 +15,17 @@ export const STATEFUL_SERVICES = [
 /** The services that take events in. */
 export const CONSUMERS = ["audit", "auth", "data", "events", "notifications", "orders", "risk"] as const;
 
+/** The sources whose events each of them takes in; `*` is every one. */
+export const CONSUMED = {
+	audit: ["*"],
+	auth: ["users"],
+	data: ["trading"],
+	events: ["*"],
+	notifications: ["auth", "events", "notifications", "orders", "risk", "users"],
+	orders: ["risk", "trading"],
+	risk: ["trading"],
+} as const satisfies Readonly<Record<ConsumerName, readonly string[]>>;
+
 /** The services that tell events. */
 export const TELLERS = [
 	"audit",

@@ -5,6 +5,7 @@ import { joinBus, leaveBus } from "../lib/event-bus/bus.ts";
 import { addOutermost } from "../lib/event-bus/lifecycle.ts";
 import { forgetTold, outboxBacklog, type Staged, stage } from "../lib/event-bus/outbox.ts";
 import { type Relay, startRelay } from "../lib/event-bus/relay.ts";
+import { audienceOf } from "../lib/event-bus/sources.ts";
 import { pollGauges } from "../lib/metrics/poll.ts";
 import { internalActions, mixin } from "../lib/service.ts";
 import { tracedTransport } from "../lib/tracing/events.ts";
@@ -27,7 +28,8 @@ const GAUGES = { unpublished: "outbox_unpublished_events", oldest_age_ms: "outbo
 export function outbox(name: string) {
 	function start(service: Service & Vars): void {
 		const transport = tracedTransport(service.broker, name, joinBus(service.broker));
-		service.relay = startRelay({ db: service.db, source: name, transport, logger: service.logger });
+		const { db, logger } = service;
+		service.relay = startRelay({ db, source: name, transport, audience: audienceOf(name), logger });
 		service.stopOutboxGauges = pollGauges(service.broker, { service: name }, GAUGES, () => outboxBacklog(service.db));
 	}
 

@@ -5,6 +5,7 @@ import { startConsumer } from "../../lib/event-bus/consumer.ts";
 import { stage } from "../../lib/event-bus/outbox.ts";
 import { startRelay } from "../../lib/event-bus/relay.ts";
 import { createInbox, createOutbox } from "../../lib/event-bus/schema.ts";
+import { EVERY_SOURCE, placeOf } from "../../lib/event-bus/sources.ts";
 import type { BusLogger, Transport } from "../../lib/event-bus/transport.ts";
 import type { StatefulService } from "../../lib/topology.ts";
 import { record } from "../../services/events/events.store.ts";
@@ -109,7 +110,8 @@ async function run(count: number, transport: Transport, source: Db, sinks: reado
 		return startConsumer({ name, db, transport, keepsInbox: inbox, handlers: { "*": counting }, logger });
 	});
 	const startedAt = performance.now();
-	const relay = startRelay({ db: source, source: SOURCE, transport, logger });
+	const audience = sinks.map(({ name }) => placeOf(name, EVERY_SOURCE));
+	const relay = startRelay({ db: source, source: SOURCE, transport, audience, logger });
 	try {
 		await until(() => done.every((handled) => handled >= count), (count / MIN_EVENTS_PER_S) * 1_000);
 		return count / secondsSince(startedAt);

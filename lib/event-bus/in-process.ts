@@ -59,6 +59,7 @@ export function inProcessTransport(): Transport {
 		},
 		// A receipt is of another transport, which has gone with whatever it still had to deliver.
 		holds: async () => false,
+		handledUpTo: async () => new Map(),
 		consume(subscription) {
 			if (members.get(subscription.name)?.away === false) throw new Error(`'${subscription.name}' already consumes`);
 			const member: Member = { subscription, parcels: [], turns: null, away: false };

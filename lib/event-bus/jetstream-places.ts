@@ -1,4 +1,5 @@
 import { AckPolicy, type ConsumerInfo, DeliverPolicy, type JetStreamManager, nanos } from "nats";
+import { isApiError, NO_MESSAGE_FOUND } from "./jetstream-session.ts";
 
 /** The server forgets a consumer that only asks a question by itself. */
 const QUESTION_MS = 10_000;
@@ -10,6 +11,40 @@ export async function waitingFor(jsm: JetStreamManager, stream: string, places: 
 		const info = found.get(place);
 		return sum + (info ? info.num_pending + info.num_ack_pending : 0);
 	}, 0);
+}
+
+/**
+ * Of each durable consumer of `stream` whose subject `concerns` us, whether it has acknowledged all that it gets up to
+ * `sequence`. Its floor is not moved by messages for others, and what the server counts as pending may lag behind what
+ * it has accepted. So it is asked for the next message behind the floor.
+ */
+export async function handledUpTo(
+	jsm: JetStreamManager,
+	stream: string,
+	sequence: number,
+	concerns: (subject: string) => boolean,
+): Promise<ReadonlyMap<string, boolean>> {
+	const found = await consumersOf(jsm, stream);
+	const answers = [...found].map(async ([place, { ack_floor, config }]) => {
+		const { filter_subject = ">" } = config;
+		if (!concerns(filter_subject)) return [];
+		const handled =
+			ack_floor.stream_seq >= sequence ||
+			(await nextOf(jsm, stream, ack_floor.stream_seq + 1, filter_subject)) > sequence;
+		return [[place, handled] as const];
+	});
+	return new Map((await Promise.all(answers)).flat());
+}
+
+/** The sequence of the first message under `subject` from `seq` on; infinite when there is none yet. */
+async function nextOf(jsm: JetStreamManager, stream: string, seq: number, subject: string): Promise<number> {
+	const query = { seq, next_by_subj: subject };
+	try {
+		return (await jsm.streams.getMessage(stream, query)).seq;
+	} catch (error) {
+		if (!isApiError(error, NO_MESSAGE_FOUND)) throw error;
+		return Number.POSITIVE_INFINITY;
+	}
 }
 
 /**

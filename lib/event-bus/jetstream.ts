@@ -1,8 +1,8 @@
 import type { Envelope } from "../../contracts/events.ts";
-import { forgetHandled, waitingFor } from "./jetstream-places.ts";
+import { forgetHandled, handledUpTo, waitingFor } from "./jetstream-places.ts";
 import { pullEvents } from "./jetstream-pull.ts";
 import { connectSessions, isApiError, NO_MESSAGE_FOUND, type Session } from "./jetstream-session.ts";
-import { sourceOf } from "./sources.ts";
+import { EVERY_SOURCE, placeOf, sourceOf } from "./sources.ts";
 import type { BusLogger, Receipt, Subscription, Transport } from "./transport.ts";
 
 interface JetStreamOptions {
@@ -33,6 +33,14 @@ export function jetStreamTransport({ servers, namespace, replicas = 1, logger }:
 			if (!held) sessions.renew();
 			return held;
 		},
+		handledUpTo: ({ store, sequence }, sources) =>
+			sessions.use(async ({ jsm }) => {
+				const handled = await handledUpTo(jsm, stream, sequence, (subject) => tells(subject, prefix, sources));
+				if ((await jsm.streams.info(stream)).created === store) return handled;
+				// In another store the sequence means something else. This session may be the one that has not noticed.
+				sessions.renew();
+				return new Map();
+			}),
 		consume(subscription) {
 			const stopping = new AbortController();
 			const sources = sourcesOf(subscription).map(({ durable, filter }) => ({
@@ -69,8 +77,10 @@ async function publish({ js, store }: Session, prefix: string, events: readonly 
 			js.publish(prefix + event.type, JSON.stringify(event), { msgID: event.event_id, timeout: PUBLISH_TIMEOUT_MS }),
 		),
 	);
-	const [ack, event] = [acks.at(-1), events.at(-1)];
-	return ack && event ? { store, sequence: ack.seq, event_id: event.event_id } : null;
+	// Not the last one: a repeat is acknowledged with the place that it has had before.
+	const sequence = Math.max(...acks.map((ack) => ack.seq));
+	const event = events[acks.findIndex((ack) => ack.seq === sequence)];
+	return event ? { store, sequence, event_id: event.event_id } : null;
 }
 
 async function holds({ jsm: { streams } }: Session, stream: string, receipt: Receipt): Promise<boolean> {
@@ -87,12 +97,18 @@ async function holds({ jsm: { streams } }: Session, stream: string, receipt: Rec
 	return false;
 }
 
+/** Whether `subject`, which may have wildcards, is one of events of one of `sources`. */
+function tells(subject: string, prefix: string, sources: readonly string[]): boolean {
+	const [source = ""] = subject.slice(prefix.length).split(".");
+	return !subject.startsWith(prefix) || ["*", ">", ...sources].includes(source);
+}
+
 /**
  * One consumer for each source: it gets all types of the source and drops those it does not want. A consumer for each
  * type would lose the order within an aggregate; one with several filters is beyond nats-server 2.9.
  */
 function sourcesOf({ name, types }: Subscription): { readonly durable: string; readonly filter: string }[] {
-	if (types.includes("*")) return [{ durable: `${name}-all`, filter: ">" }];
+	if (types.includes("*")) return [{ durable: placeOf(name, EVERY_SOURCE), filter: ">" }];
 	const sources = new Set(types.map(sourceOf));
-	return [...sources].map((source) => ({ durable: `${name}-${source}`, filter: `${source}.*` }));
+	return [...sources].map((source) => ({ durable: placeOf(name, source), filter: `${source}.*` }));
 }

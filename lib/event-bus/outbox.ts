@@ -4,6 +4,7 @@ import type { Events } from "../../contracts/index.ts";
 import type { Origin } from "../caller.ts";
 import type { Db, Tx } from "../db.ts";
 import { newId } from "../id.ts";
+import { dropCheckpoint, lastHandled } from "./floor.ts";
 import { sourceOf, tellerOf } from "./sources.ts";
 import type { Receipt } from "./transport.ts";
 
@@ -29,7 +30,7 @@ export interface Unpublished {
 /** The form that every type's `data` has today; a change that old readers cannot read will count it up. */
 const DATA_VERSION = 1;
 
-/** How far back events are published again when the transport has lost some: what it may still have held, and a day. */
+/** No older events are published again when the transport has lost some: what it may still have held, and a day. */
 const REFILL_WINDOW = "4 days";
 const REFILL_TIMEOUT = "10min";
 
@@ -128,14 +129,22 @@ export async function lastReceipt(tx: Tx): Promise<Receipt | null> {
 	return row?.receipt ?? null;
 }
 
-/** Queues again whatever a transport that lost events may have lost; consumers drop what they already have. */
-export async function refill(tx: Tx): Promise<void> {
+/**
+ * Queues again whatever a transport that lost events may have lost and somebody, those at the places `audience` among
+ * them, may not have handled; consumers drop what they already have.
+ */
+export async function refill(tx: Tx, audience: readonly string[]): Promise<void> {
 	await tx.query("SELECT set_config('statement_timeout', $1, true)", [REFILL_TIMEOUT]);
+	// By itself: the planner must see how few events are beyond it.
+	const handled = await lastHandled(tx, audience);
 	await tx.query(
-		`INSERT INTO outbox_queue SELECT position FROM outbox WHERE occurred_at > now() - interval '${REFILL_WINDOW}'
+		`INSERT INTO outbox_queue SELECT position FROM outbox
+		WHERE position > $1 AND occurred_at > now() - interval '${REFILL_WINDOW}'
 		ON CONFLICT DO NOTHING`,
+		[handled],
 	);
 	await tx.query("DELETE FROM outbox_receipt");
+	dropCheckpoint(tx);
 }
 
 /** How far publishing lags behind what the service has told. */

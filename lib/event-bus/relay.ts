@@ -1,14 +1,20 @@
 import type { Db, Tx } from "../db.ts";
 import { failpoint } from "../failpoint.ts";
 import { LOCKS } from "../locks.ts";
+import { type Floor, keepFloor, nextFloor, receiptToAsk, type Sight, sightFloor } from "./floor.ts";
 import { pause, tryLock } from "./leader.ts";
-import { hasUnpublished, lastReceipt, markPublished, nextUnpublished, refill } from "./outbox.ts";
-import { type BusLogger, backoffMs, type Transport } from "./transport.ts";
+import { hasUnpublished, lastReceipt, markPublished, nextUnpublished, refill, type Unpublished } from "./outbox.ts";
+import { sourcesToldBy } from "./sources.ts";
+import { type BusLogger, backoffMs, type Receipt, type Transport } from "./transport.ts";
 
 interface RelayOptions {
 	readonly db: Db;
 	readonly source: string;
 	readonly transport: Transport;
+	/** The places that its events are for: nothing counts as handled by all before each of these has been there. */
+	readonly audience: readonly string[];
+	/** How often it is asked what all have handled. */
+	readonly floorEveryMs?: number;
 	readonly logger: BusLogger;
 }
 
@@ -30,15 +36,18 @@ const REST_PER_WORK = 4;
 const MAX_REST_MS = 40;
 /** How soon it is noticed, while nothing is published, that the transport has lost what it had accepted. */
 const RECEIPT_CHECK_MS = 5_000;
+/** So much more than what is on its way is published again when the transport loses its store; each asks some ms. */
+const FLOOR_EVERY_MS = 10_000;
 const DRAIN_LIMIT_MS = 3_000;
 
 /** Publishes the outbox of `source` until it is stopped. Every node of the service has a relay; they take turns. */
 export function startRelay(options: RelayOptions): Relay {
-	const { db, source, logger } = options;
+	const { db, source, logger, floorEveryMs = FLOOR_EVERY_MS } = options;
 	const stopping = new AbortController();
 	let kicked = false;
 	let rouse = () => {};
 	let checkAt = 0;
+	let floorAt = 0;
 	let restUntil = 0;
 	let stopAt = Number.POSITIVE_INFINITY;
 	const running = run();
@@ -77,7 +86,13 @@ export function startRelay(options: RelayOptions): Relay {
 
 	async function drain(): Promise<void> {
 		const startedAt = performance.now();
-		while ((await publishNext(options)) && Date.now() < stopAt);
+		let more: boolean;
+		do {
+			const isFloorDue = performance.now() >= floorAt;
+			if (isFloorDue) floorAt = performance.now() + floorEveryMs;
+			more = await publishNext(options, isFloorDue);
+			if (more && isFloorDue) floorAt = 0; // a round that leaves some behind could not tell
+		} while (more && Date.now() < stopAt);
 		const workMs = performance.now() - startedAt;
 		restUntil = performance.now() + Math.min(REST_PER_WORK * workMs, MAX_REST_MS);
 		checkAt = Date.now() + RECEIPT_CHECK_MS;
@@ -102,32 +117,55 @@ export function startRelay(options: RelayOptions): Relay {
  * ends with the transaction lets one node at a time have a round. A round that fails marks nothing and is repeated as
  * a whole, so events may repeat, but none overtakes an earlier one of its aggregate.
  */
-function publishNext({ db, source, transport, logger }: RelayOptions): Promise<boolean> {
+function publishNext(options: RelayOptions, isFloorDue: boolean): Promise<boolean> {
+	const { db, transport } = options;
 	return db.transaction(async (tx) => {
-		// Behind the lock in the same round trip: whoever had it before has committed what these then see.
-		const [locked, earlier, batch] = await Promise.all([
+		// Behind the lock in the same round trip: whoever had it before has committed what these then see. The floor's
+		// sight comes before the events: what it takes for committed must be among them.
+		const [locked, earlier, sight, batch] = await Promise.all([
 			tryLock(tx, LOCKS.relay),
 			lastReceipt(tx),
+			isFloorDue ? sightFloor(tx) : null,
 			nextUnpublished(tx, BATCH),
 		]);
 		if (!locked) return false;
 		const lost = async () => earlier !== null && !(await transport.holds(earlier));
 		// Asked before, lest these events overtake those that were lost; and after, since this batch's receipt would
 		// hide a loss that came between.
-		if (await lost()) return publishAgain(tx, source, logger);
-		if (batch.length === 0) return false;
-		const receipt = await transport.publish(batch.map((entry) => entry.event));
-		failpoint("relay.after_publish");
-		if (await lost()) return publishAgain(tx, source, logger);
+		if (await lost()) return publishAgain(tx, options);
+		if (batch.length === 0 && !sight) return false;
+		const receipt = furthest(earlier, await publish(transport, batch));
+		const floor = sight && receipt && batch.length < BATCH ? await askForFloor(options, sight, receipt) : null;
+		if (await lost()) return publishAgain(tx, options);
 		// No commit of the path of money: a mark that a crash of the server undoes is made again.
 		tx.execute("SET LOCAL synchronous_commit = off");
-		markPublished(tx, batch, receipt);
+		if (batch.length > 0) markPublished(tx, batch, receipt);
+		if (floor) keepFloor(tx, floor);
 		return batch.length === BATCH;
 	});
 }
 
-async function publishAgain(tx: Tx, source: string, logger: BusLogger): Promise<true> {
-	logger.warn(`The transport has lost events of '${source}': publishing them again`);
-	await refill(tx);
+async function publish(transport: Transport, batch: readonly Unpublished[]): Promise<Receipt | null> {
+	if (batch.length === 0) return null;
+	const receipt = await transport.publish(batch.map((entry) => entry.event));
+	failpoint("relay.after_publish");
+	return receipt;
+}
+
+/** Events that are all repeats may have places before those of an earlier round. */
+function furthest(earlier: Receipt | null, later: Receipt | null): Receipt | null {
+	if (!later) return earlier;
+	return earlier?.store === later.store && earlier.sequence > later.sequence ? earlier : later;
+}
+
+async function askForFloor(options: RelayOptions, sight: Sight, receipt: Receipt): Promise<Floor> {
+	const sources = sourcesToldBy(options.source);
+	const handled = await options.transport.handledUpTo(receiptToAsk(sight, receipt), sources);
+	return nextFloor(sight, receipt, handled, options.audience);
+}
+
+async function publishAgain(tx: Tx, { source, audience, logger }: RelayOptions): Promise<true> {
+	logger.warn(`The transport has lost events of '${source}': publishing again what not all have handled`);
+	await refill(tx, audience);
 	return true;
 }

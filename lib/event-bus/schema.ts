@@ -2,8 +2,8 @@ import type { Tx } from "../db.ts";
 
 /**
  * Makes the tables of a database that tells events. `outbox` is append-only and kept: it is this service's part of the
- * history. `outbox_queue` names the rows that the transport has not accepted yet, and `outbox_receipt` the last
- * one that it has.
+ * history. `outbox_queue` names the rows that the transport has not accepted yet, `outbox_receipt` the last one that it
+ * has, and `outbox_floor` the last one before which every consumer has handled all.
  */
 export async function createOutbox(tx: Tx): Promise<void> {
 	await tx.query(`
@@ -28,6 +28,19 @@ export async function createOutbox(tx: Tx): Promise<void> {
 			only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
 			receipt json NOT NULL
 		)`);
+	await addFloor(tx);
+}
+
+/** Adds to an outbox what it knows of how far its events are handled: nothing yet. */
+export async function addFloor(tx: Tx): Promise<void> {
+	await tx.query(`
+		CREATE TABLE IF NOT EXISTS outbox_floor (
+			only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+			position bigint,
+			places text[] NOT NULL DEFAULT '{}',
+			checkpoint json
+		)`);
+	await tx.query("INSERT INTO outbox_floor DEFAULT VALUES ON CONFLICT DO NOTHING");
 }
 
 /** Adds to an outbox from before events told who is behind them the column for it. */

@@ -42,6 +42,12 @@ export interface Transport {
 	publish(events: readonly Envelope[]): Promise<Receipt | null>;
 	/** False when some of what was accepted up to `receipt` may be lost: it is then to be published again. */
 	holds(receipt: Receipt): Promise<boolean>;
+	/**
+	 * Of each place that gets events of one of `sources`, whether all that was accepted up to `receipt` and is for it has
+	 * been handled; of none when the store is another one. It counts only when `holds` says so afterwards: where some
+	 * were lost, places are beyond what they have handled.
+	 */
+	handledUpTo(receipt: Receipt, sources: readonly string[]): Promise<ReadonlyMap<string, boolean>>;
 	consume(subscription: Subscription): Consumption;
 	/** Drops what is older than `ageMs` and handled in all of `places`: nothing when one of them is not there. */
 	forget(ageMs: number, places: readonly string[]): Promise<void>;

@@ -105,6 +105,7 @@ test("events that another transport still had to deliver when it was left are pu
 	const remote: Transport = {
 		publish: async (events) => ({ store: "left", sequence: ++sequence, event_id: events.at(-1)?.event_id ?? "" }),
 		holds: async () => true,
+		handledUpTo: async () => new Map(),
 		consume: () => ({ places: [], waiting: async () => 0, stop: async () => {} }),
 		forget: async () => {},
 		close: async () => {},

@@ -10,6 +10,8 @@ import { until } from "../../support/until.ts";
 
 /** Short enough for a test to wait out all tries of a poison event. */
 const SHORT_RETRY_MS = 5;
+/** Short enough for a test to see the floor move. */
+const SHORT_FLOOR_MS = 50;
 
 type Handle = (tx: Tx, events: readonly Envelope[]) => Promise<void>;
 
@@ -18,11 +20,13 @@ export interface Source {
 	readonly db: Db;
 	/** Tells `count` further events of each aggregate, in one transaction, the aggregates taking turns. */
 	tell(aggregates: readonly string[], count?: number, type?: Staged["type"]): Promise<void>;
-	/** A relay, as one more node of the service would run it. */
-	startRelay(transport: Transport): Relay;
+	/** A relay, as one more node of the service would run it; its events are for those at the places `audience`. */
+	startRelay(transport: Transport, audience?: readonly string[]): Relay;
 	/** Breaks the connections of relays that are at work. */
 	endRelays(): Promise<unknown>;
 	published(): Promise<boolean>;
+	/** How many of its events, from the first on, are known to be handled by everybody. */
+	floor(): Promise<number>;
 }
 
 interface SinkOptions {
@@ -86,8 +90,15 @@ export async function newSource(): Promise<Source> {
 				tx.afterCommit(() => relays.forEach((relay) => relay.kick()));
 			});
 		},
-		startRelay(transport) {
-			const relay = startRelay({ db, source: "orders", transport, logger: quiet });
+		startRelay(transport, audience = []) {
+			const relay = startRelay({
+				db,
+				source: "orders",
+				transport,
+				audience,
+				floorEveryMs: SHORT_FLOOR_MS,
+				logger: quiet,
+			});
 			relays.push(relay);
 			atTheEnd(() => relay.stop());
 			return relay;
@@ -98,6 +109,10 @@ export async function newSource(): Promise<Source> {
 				WHERE locktype = 'advisory' AND datname = current_database()`,
 			),
 		published: async () => (await outboxBacklog(db)).unpublished === 0,
+		async floor() {
+			const [row] = await db.query<{ position: string | null }>("SELECT position FROM outbox_floor");
+			return Number(row?.position ?? 0);
+		},
 	};
 }
 

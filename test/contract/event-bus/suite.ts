@@ -3,8 +3,8 @@ import type { Envelope } from "../../../contracts/events.ts";
 import { openDb, type Tx } from "../../../lib/db.ts";
 import { tooEarly } from "../../../lib/event-bus/consumer.ts";
 import { FIRST_RETRY_MS } from "../../../lib/event-bus/failures.ts";
-import { outboxBacklog } from "../../../lib/event-bus/outbox.ts";
-import type { Transport } from "../../../lib/event-bus/transport.ts";
+import { lastReceipt, outboxBacklog } from "../../../lib/event-bus/outbox.ts";
+import type { Receipt, Transport } from "../../../lib/event-bus/transport.ts";
 import { serverUrl } from "../../support/databases.ts";
 import { until } from "../../support/until.ts";
 import { atTheEnd, cleanUp, inOrder, keyOf, newSink, newSource, onlyOf, type Sink } from "./harness.ts";
@@ -17,6 +17,8 @@ const MAX_DELAY_MS = 1_000;
 const MAX_STALL_MS = 6_000;
 const BETWEEN_BYSTANDERS_MS = 100;
 const PATIENCE_MS = 40_000;
+/** Of a transport that gives none. */
+const NO_RECEIPT: Receipt = { store: "", sequence: 0, event_id: "" };
 /** An event that comes before its predecessor waits longer each time. */
 const SHUFFLED_TEST_MS = 60_000;
 /** The tries of a poison event take 17 s. */
@@ -222,6 +224,23 @@ export function describeEventBus(connect: () => Transport): void {
 		await consumer.take(events, true);
 		expect(taken).toEqual(events);
 		await until(async () => (await consumer.waiting()) === 0);
+	});
+
+	test("it is known of each place of a consumer when all that was accepted has been handled", async () => {
+		const transport = node();
+		const [source, some, all] = [await newSource(), await newSink("some"), await newSink("all")];
+		const consumers = [some.start(transport), all.start(transport, { types: ["*"] })];
+		const places = consumers.flatMap((consumer) => consumer.places);
+		source.startRelay(transport);
+		await source.tell(["a"], 20);
+		await until(source.published);
+		const receipt = (await source.db.transaction(lastReceipt)) ?? NO_RECEIPT;
+		await until(async () => {
+			const handled = await transport.handledUpTo(receipt, ["orders"]);
+			return handled.size === places.length && places.every((place) => handled.get(place));
+		});
+		await some.has(20);
+		await all.has(20);
 	});
 
 	test("what is told while a consumer is away is handled when it is back", async () => {

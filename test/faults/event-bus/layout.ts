@@ -1,4 +1,5 @@
 import type { Events } from "../../../contracts/index.ts";
+import { EVERY_SOURCE, placeOf } from "../../../lib/event-bus/sources.ts";
 
 /** The services that tell, with the types that take turns within each of their aggregates. */
 export const SOURCES = {
@@ -23,3 +24,8 @@ export type Service = (typeof SERVICES)[number];
 
 export const SOURCE_NAMES: readonly Source[] = ["users", "trading"];
 export const CONSUMER_NAMES: readonly Consumer[] = ["risk", "data"];
+
+/** The places of all who take in what `source` tells. */
+export function audienceOf(source: Source): readonly string[] {
+	return [placeOf(HISTORY, EVERY_SOURCE), ...CONSUMER_NAMES.map((consumer) => placeOf(consumer, source))];
+}

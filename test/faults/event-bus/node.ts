@@ -5,7 +5,7 @@ import { startConsumer } from "../../../lib/event-bus/consumer.ts";
 import { jetStreamTransport } from "../../../lib/event-bus/jetstream.ts";
 import { startRelay } from "../../../lib/event-bus/relay.ts";
 import { record } from "../../../services/events/events.store.ts";
-import { CONSUMERS, HISTORY, type Service, SOURCES, type Source } from "./layout.ts";
+import { audienceOf, CONSUMERS, HISTORY, type Service, SOURCES, type Source } from "./layout.ts";
 import { tellAll } from "./teller.ts";
 
 /** What a node is told when it starts; it answers once it works. */
@@ -22,6 +22,8 @@ export interface NodeSettings {
 }
 
 const POOL_SIZE = 8;
+/** Often enough that the store is deleted when many events are known to be handled, and need not come again. */
+const FLOOR_EVERY_MS = 500;
 const logger = { warn: report, error: report };
 
 process.once("message", (settings) => start(settings as NodeSettings));
@@ -32,7 +34,8 @@ function start({ service, name, databaseUrl, natsUrl, namespace, perSecond, star
 	const db = openDb(databaseUrl, { applicationName: name, poolSize: POOL_SIZE });
 	const transport = jetStreamTransport({ servers: natsUrl, namespace, logger });
 	if (isSource(service)) {
-		const relay = startRelay({ db, source: service, transport, logger });
+		const audience = audienceOf(service);
+		const relay = startRelay({ db, source: service, transport, audience, floorEveryMs: FLOOR_EVERY_MS, logger });
 		void tellAll({ db, source: service, perSecond, startAt, onCommit: relay.kick, logger });
 	} else if (service === HISTORY) {
 		startConsumer({ name: service, db, transport, handlers: { "*": record }, keepsInbox: false, logger });
