@@ -15,7 +15,7 @@ interface BatchOptions<Item, Result> {
  * A run of so many items shows that many more are on their way: the next one lets them come together. At half the load
  * that the system bears runs are smaller, and there latency counts for more than the cost of a commit.
  */
-const BUSY_BATCH = 12;
+const BUSY_BATCH = 8;
 /** It then waits as long as the run before it took, and no longer than this. */
 const MAX_REST_MS = 20;
 
