@@ -26,8 +26,8 @@ const PATIENCE_MS = 10;
 
 /**
  * The transport of a process that runs every service: `publish` itself calls the consumers and resolves when all have
- * handled the events. They take turns, each with all that waits for it, so that at no time more than one of them is
- * between the orders and the machine. It stores nothing, so an event stays in its outbox until then.
+ * handled the events. They take turns, each with all that waits for it: all at once would take the processors from the
+ * orders. It stores nothing, so an event stays in its outbox until then.
  */
 export function inProcessTransport(): Transport {
 	const members = new Map<string, Member>();
