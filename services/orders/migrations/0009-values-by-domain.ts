@@ -15,12 +15,12 @@ export async function up(tx: Tx): Promise<void> {
 const DOMAINS = `
 	CREATE DOMAIN positive AS numeric;
 	CREATE DOMAIN not_negative AS numeric;
-	CREATE DOMAIN part_of_hundred AS numeric;
+	CREATE DOMAIN percentage AS numeric;
 	CREATE DOMAIN order_side AS text;
-	CREATE DOMAIN order_kind AS text;
-	CREATE DOMAIN order_duration AS text;
-	CREATE DOMAIN order_state AS text;
-	CREATE DOMAIN self_trade_rule AS text`;
+	CREATE DOMAIN order_type AS text;
+	CREATE DOMAIN time_in_force AS text;
+	CREATE DOMAIN order_status AS text;
+	CREATE DOMAIN self_trade_prevention AS text`;
 
 const COLUMNS = `
 	ALTER TABLE orders
@@ -40,23 +40,23 @@ const COLUMNS = `
 		ALTER stop_price TYPE positive,
 		ALTER trail_amount TYPE positive,
 		ALTER display_quantity TYPE positive,
-		ALTER trail_percent TYPE part_of_hundred,
+		ALTER trail_percent TYPE percentage,
 		ALTER filled_notional TYPE not_negative,
 		ALTER fee TYPE not_negative,
 		ALTER side TYPE order_side,
-		ALTER order_type TYPE order_kind,
-		ALTER time_in_force TYPE order_duration,
-		ALTER status TYPE order_state,
-		ALTER self_trade_prevention TYPE self_trade_rule`;
+		ALTER order_type TYPE order_type,
+		ALTER time_in_force TYPE time_in_force,
+		ALTER status TYPE order_status,
+		ALTER self_trade_prevention TYPE self_trade_prevention`;
 
 const VALUES = `
 	ALTER DOMAIN positive ADD CHECK (VALUE > 0 AND VALUE <> 'NaN');
 	ALTER DOMAIN not_negative ADD CHECK (VALUE >= 0 AND VALUE <> 'NaN');
-	ALTER DOMAIN part_of_hundred ADD CHECK (VALUE > 0 AND VALUE < 100);
+	ALTER DOMAIN percentage ADD CHECK (VALUE > 0 AND VALUE < 100);
 	ALTER DOMAIN order_side ADD CHECK (VALUE IN ('buy', 'sell'));
-	ALTER DOMAIN order_kind ADD CHECK (VALUE IN ('market', 'limit', 'stop', 'stop_limit', 'trailing_stop'));
-	ALTER DOMAIN order_duration ADD CHECK (VALUE IN ('gtc', 'ioc', 'fok', 'day', 'gtd'));
-	ALTER DOMAIN order_state ADD CHECK (VALUE IN ('pending', 'held', 'open', 'partially_filled', 'filled', 'canceled',
+	ALTER DOMAIN order_type ADD CHECK (VALUE IN ('market', 'limit', 'stop', 'stop_limit', 'trailing_stop'));
+	ALTER DOMAIN time_in_force ADD CHECK (VALUE IN ('gtc', 'ioc', 'fok', 'day', 'gtd'));
+	ALTER DOMAIN order_status ADD CHECK (VALUE IN ('pending', 'held', 'open', 'partially_filled', 'filled', 'canceled',
 		'expired', 'rejected', 'replaced'));
-	ALTER DOMAIN self_trade_rule
+	ALTER DOMAIN self_trade_prevention
 		ADD CHECK (VALUE IN ('expire_taker', 'expire_maker', 'expire_both', 'decrement', 'none'))`;

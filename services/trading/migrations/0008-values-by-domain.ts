@@ -17,28 +17,28 @@ export async function up(tx: Tx): Promise<void> {
 
 /** Without constraints at first: a column of such a domain is not written anew. */
 const DOMAINS = `
-	CREATE DOMAIN a_number AS numeric;
+	CREATE DOMAIN not_nan AS numeric;
 	CREATE DOMAIN not_zero AS numeric;
 	CREATE DOMAIN positive AS numeric;
 	CREATE DOMAIN not_negative AS numeric;
-	CREATE DOMAIN count_from_one AS bigint;
+	CREATE DOMAIN ticks AS bigint;
 	CREATE DOMAIN fee_bps AS integer;
 	CREATE DOMAIN trail_bps AS integer;
 	CREATE DOMAIN account_kind AS text;
 	CREATE DOMAIN posting_kind AS text;
-	CREATE DOMAIN market_state AS text;
+	CREATE DOMAIN market_status AS text;
 	CREATE DOMAIN order_side AS text;
-	CREATE DOMAIN order_kind AS text;
-	CREATE DOMAIN order_duration AS text;
-	CREATE DOMAIN order_state AS text;
-	CREATE DOMAIN self_trade_rule AS text`;
+	CREATE DOMAIN order_type AS text;
+	CREATE DOMAIN time_in_force AS text;
+	CREATE DOMAIN order_status AS text;
+	CREATE DOMAIN self_trade_prevention AS text`;
 
 const LEDGER = `
 	ALTER TABLE accounts
 		DROP CONSTRAINT accounts_balance_check,
 		DROP CONSTRAINT accounts_held_check,
 		DROP CONSTRAINT accounts_kind_check,
-		ALTER balance TYPE a_number,
+		ALTER balance TYPE not_nan,
 		ALTER held TYPE not_negative,
 		ALTER kind TYPE account_kind;
 	ALTER TABLE postings
@@ -51,9 +51,9 @@ const LEDGER = `
 		DROP CONSTRAINT positions_cost_check,
 		DROP CONSTRAINT positions_realized_check,
 		DROP CONSTRAINT positions_fees_check,
-		ALTER lots TYPE a_number,
-		ALTER cost TYPE a_number,
-		ALTER realized TYPE a_number,
+		ALTER lots TYPE not_nan,
+		ALTER cost TYPE not_nan,
+		ALTER realized TYPE not_nan,
 		ALTER fees TYPE not_negative`;
 
 const ORDERS = `
@@ -73,15 +73,15 @@ const ORDERS = `
 		ALTER filled_notional TYPE not_negative,
 		ALTER fee TYPE not_negative,
 		ALTER hold TYPE not_negative,
-		ALTER price_ticks TYPE count_from_one,
-		ALTER stop_ticks TYPE count_from_one,
-		ALTER trail_ticks TYPE count_from_one,
+		ALTER price_ticks TYPE ticks,
+		ALTER stop_ticks TYPE ticks,
+		ALTER trail_ticks TYPE ticks,
 		ALTER trail_bps TYPE trail_bps,
 		ALTER side TYPE order_side,
-		ALTER order_type TYPE order_kind,
-		ALTER time_in_force TYPE order_duration,
-		ALTER status TYPE order_state,
-		ALTER self_trade_prevention TYPE self_trade_rule`;
+		ALTER order_type TYPE order_type,
+		ALTER time_in_force TYPE time_in_force,
+		ALTER status TYPE order_status,
+		ALTER self_trade_prevention TYPE self_trade_prevention`;
 
 /** A column that a view shows cannot be altered. */
 const TRADES = `
@@ -110,23 +110,23 @@ const MARKETS = `
 		ALTER lot_size TYPE positive,
 		ALTER maker_fee_bps TYPE fee_bps,
 		ALTER taker_fee_bps TYPE fee_bps,
-		ALTER status TYPE market_state`;
+		ALTER status TYPE market_status`;
 
 const VALUES = `
-	ALTER DOMAIN a_number ADD CHECK (VALUE <> 'NaN');
+	ALTER DOMAIN not_nan ADD CHECK (VALUE <> 'NaN');
 	ALTER DOMAIN not_zero ADD CHECK (VALUE <> 0 AND VALUE <> 'NaN');
 	ALTER DOMAIN positive ADD CHECK (VALUE > 0 AND VALUE <> 'NaN');
 	ALTER DOMAIN not_negative ADD CHECK (VALUE >= 0 AND VALUE <> 'NaN');
-	ALTER DOMAIN count_from_one ADD CHECK (VALUE > 0);
+	ALTER DOMAIN ticks ADD CHECK (VALUE > 0);
 	ALTER DOMAIN fee_bps ADD CHECK (VALUE BETWEEN 0 AND 10000);
 	ALTER DOMAIN trail_bps ADD CHECK (VALUE BETWEEN 1 AND 9999);
 	ALTER DOMAIN account_kind ADD CHECK (VALUE IN ('user', 'system'));
 	ALTER DOMAIN posting_kind ADD CHECK (VALUE IN ('deposit', 'withdrawal', 'trade', 'fee'));
-	ALTER DOMAIN market_state ADD CHECK (VALUE IN ('trading', 'cancel_only', 'halted'));
+	ALTER DOMAIN market_status ADD CHECK (VALUE IN ('trading', 'cancel_only', 'halted'));
 	ALTER DOMAIN order_side ADD CHECK (VALUE IN ('buy', 'sell'));
-	ALTER DOMAIN order_kind ADD CHECK (VALUE IN ('market', 'limit', 'stop', 'stop_limit', 'trailing_stop'));
-	ALTER DOMAIN order_duration ADD CHECK (VALUE IN ('gtc', 'ioc', 'fok', 'day', 'gtd'));
-	ALTER DOMAIN order_state ADD CHECK (VALUE IN ('held', 'open', 'partially_filled', 'filled', 'canceled', 'expired',
+	ALTER DOMAIN order_type ADD CHECK (VALUE IN ('market', 'limit', 'stop', 'stop_limit', 'trailing_stop'));
+	ALTER DOMAIN time_in_force ADD CHECK (VALUE IN ('gtc', 'ioc', 'fok', 'day', 'gtd'));
+	ALTER DOMAIN order_status ADD CHECK (VALUE IN ('held', 'open', 'partially_filled', 'filled', 'canceled', 'expired',
 		'rejected', 'replaced'));
-	ALTER DOMAIN self_trade_rule
+	ALTER DOMAIN self_trade_prevention
 		ADD CHECK (VALUE IN ('expire_taker', 'expire_maker', 'expire_both', 'decrement', 'none'))`;
