@@ -17,7 +17,10 @@ import type { Scene } from "./scene.ts";
 /** What happens while traders trade. */
 export interface Play {
 	readonly log: ClientLog;
-	/** Resolves once every node is there and, from `since` on, nothing has failed for a second. */
+	/**
+	 * Resolves once every node is there, no request that failed waits to be sent again and, from `since` on, nothing has
+	 * failed for a second.
+	 */
 	allWell(since: number): Promise<void>;
 	/** Lets traffic end and checks all invariants; then it goes on. */
 	examine(): Promise<void>;
@@ -46,6 +49,7 @@ const SETTLE_LIMIT_MS = 60_000;
 /** What fails for longer than this after a fault is over will for ever. */
 const RECOVERY_LIMIT_MS = 90_000;
 const QUIET_MS = 1_000;
+const WELL_POLL_MS = 100;
 /** Requests are begun at their rate whatever has become of those before. */
 const MAX_UNDER_WAY = 10_000;
 
@@ -65,7 +69,11 @@ export async function conduct(
 
 	const isWhole = () => scene.isWhole() && gateways.ready() === scene.urls.length;
 	const allWell = (since: number) =>
-		until(() => isWhole() && isQuiet(log, since, QUIET_MS, performance.now()), RECOVERY_LIMIT_MS);
+		until(
+			() => isWhole() && trade.failing() === 0 && isQuiet(log, since, QUIET_MS, performance.now()),
+			RECOVERY_LIMIT_MS,
+			WELL_POLL_MS,
+		);
 
 	async function verifyAll(more: readonly Invariant[]): Promise<void> {
 		await trade.pause(SETTLE_LIMIT_MS);

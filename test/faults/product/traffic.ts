@@ -19,6 +19,8 @@ export interface Traffic {
 	readonly log: ClientLog;
 	/** Begins requests at the rate, until it is paused. */
 	resume(): void;
+	/** How many requests have failed, and are not settled yet. */
+	failing(): number;
 	/** Begins no more; resolves when all are settled, and rejects when that takes longer than `limitMs`. */
 	pause(limitMs: number): Promise<void>;
 	/** Begins no more, and gives up what is not settled. */
@@ -76,6 +78,7 @@ export function traffic({
 	/** Orders that were answered as working, by trader, and which no request under way is about. */
 	const open = new Map<Trader, Order[]>(traders.map((trader) => [trader, []]));
 	let underWay = 0;
+	let failing = 0;
 	let timer: NodeJS.Timeout | undefined;
 	let resumedAt = 0;
 	let begun = 0;
@@ -112,6 +115,7 @@ export function traffic({
 		let notBeforeMs = 0;
 		while (!stopped && !settledBy(entry)) {
 			if (entry.answers.length > 0) {
+				if (entry.answers.length === 1) failing += 1;
 				await delay(Math.max(notBeforeMs, backoffMs * (0.5 + Math.random())));
 				backoffMs = Math.min(BACKOFF_FACTOR * backoffMs, MAX_BACKOFF_MS);
 			}
@@ -124,6 +128,7 @@ export function traffic({
 			if (isSuccess(answer)) note(trader, body as unknown as Order);
 			if (status === CREATED && !replayed) onPlaced?.(sentAt);
 		}
+		if (entry.answers.length > 1) failing -= 1;
 	}
 
 	function note(trader: Trader, order: Order): void {
@@ -152,6 +157,7 @@ export function traffic({
 
 	return {
 		log,
+		failing: () => failing,
 		resume() {
 			resumedAt = performance.now();
 			begun = 0;
