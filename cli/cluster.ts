@@ -5,7 +5,7 @@ import { type Command, sendCommand } from "./cluster/control.ts";
 import { clusterFolder, readScale } from "./cluster/plan.ts";
 import { type Cluster, startCluster } from "./cluster/start.ts";
 import { showMembers } from "./cluster/table.ts";
-import { type Progress, shownProgress } from "./progress.ts";
+import { type Progress, showNotice, shownProgress } from "./progress.ts";
 import { runCommand, usageError } from "./run.ts";
 import { onStopAsked } from "./stop.ts";
 import { demoLines } from "./welcome.ts";
@@ -53,8 +53,7 @@ async function run(scale: string, metrics: boolean, redis: boolean): Promise<voi
 		stopAsked.throwIfAborted();
 		return shownProgress(step, work);
 	};
-	const tell = (lines: string) => console.error(`  ! ${lines.replaceAll("\n", "\n    ")}`);
-	const cluster = await startCluster({ scale: wanted, metrics, redis, progress, tell, askStop });
+	const cluster = await startCluster({ scale: wanted, metrics, redis, progress, tell: showNotice, askStop });
 	console.log(welcome(cluster, performance.now()));
 
 	if (!stopAsked.aborted) await new Promise((resolve) => stopAsked.addEventListener("abort", resolve));

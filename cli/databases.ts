@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import path from "node:path";
 import { openDb } from "../lib/db.ts";
-import { startPostgres } from "../lib/embedded-postgres/index.ts";
+import { type PostgresServer, startPostgres } from "../lib/embedded-postgres/index.ts";
 import { type Env, givenDatabaseUrls } from "../lib/env.ts";
 import { migrate } from "../lib/migrate.ts";
 import { databaseName, STATEFUL_SERVICES, type StatefulService } from "../lib/topology.ts";
@@ -21,22 +21,28 @@ export interface Databases {
 	readonly urls: DatabaseUrls;
 	/** The services whose databases are on the embedded server. */
 	readonly embedded: readonly StatefulService[];
-	/** Stops the embedded server if there is one: at once when `mode` is `immediate`. */
-	stop(mode?: "immediate"): Promise<void>;
+	/** The embedded server, which is started again when it dies; null when there is none. */
+	readonly server: PostgresServer | null;
+	/** Stops the embedded server if there is one. */
+	stop(): Promise<void>;
 }
 
-/**
- * The databases that the environment names, and for the services that it does not, those of an embedded server, which
- * is used by `processesOf` processes of each service.
- */
+interface OpenOptions {
+	readonly progress: Progress;
+	/** Told what an operator should know: one or more lines. */
+	readonly tell: (lines: string) => void;
+	/** How many processes of a service use the embedded server: one unless told. */
+	readonly processesOf?: (service: StatefulService) => number;
+}
+
+/** The databases that the environment names, and for the services that it does not, those of an embedded server. */
 export async function openDatabases(
 	settings: Env,
-	progress: Progress,
-	processesOf: (service: StatefulService) => number = () => 1,
+	{ progress, tell, processesOf = () => 1 }: OpenOptions,
 ): Promise<Databases> {
 	const given: Partial<DatabaseUrls> = givenDatabaseUrls();
 	const embedded = STATEFUL_SERVICES.filter((service) => !given[service]);
-	if (embedded.length === 0) return { urls: given as DatabaseUrls, embedded, stop: async () => {} };
+	if (embedded.length === 0) return { urls: given as DatabaseUrls, embedded, server: null, stop: async () => {} };
 
 	const pools = embedded.reduce((sum, service) => sum + processesOf(service), 0);
 	const server = await progress("PostgreSQL", () =>
@@ -45,6 +51,7 @@ export async function openDatabases(
 			port: EMBEDDED_PORT,
 			maxConnections: pools * settings.databasePoolSize + SPARE_CONNECTIONS,
 			durable: true,
+			keep: tell,
 		}),
 	);
 	try {
@@ -54,7 +61,7 @@ export async function openDatabases(
 		throw error;
 	}
 	const own = Object.fromEntries(embedded.map((service) => [service, server.url(databaseName(service))]));
-	return { urls: { ...given, ...own } as DatabaseUrls, embedded, stop: server.stop };
+	return { urls: { ...given, ...own } as DatabaseUrls, embedded, server, stop: server.stop };
 }
 
 /** Brings the databases of `services` up to date; gives how many migrations were applied. */

@@ -7,7 +7,7 @@ import { type DemoUsers, seedDemo } from "./demo.ts";
 import { claimInstance } from "./instance.ts";
 import { createNode } from "./node.ts";
 import { expectFreePort, gatewayUrl } from "./ports.ts";
-import type { Progress } from "./progress.ts";
+import { type Progress, showNotice } from "./progress.ts";
 import { serveRepl } from "./repl/server.ts";
 
 /** Every service in this process. */
@@ -39,7 +39,7 @@ export async function startEmbedded(progress: Progress): Promise<Embedded> {
 		// moleculer-web would end the process where it stands.
 		await expectFreePort(settings.port, settings.host, "npm start");
 
-		const { urls, embedded, stop: stopDatabases } = await openDatabases(settings, progress);
+		const { urls, embedded, stop: stopDatabases } = await openDatabases(settings, { progress, tell: showNotice });
 		closers.push(stopDatabases);
 		setDatabaseUrls(urls);
 		await progress("Migrations", () => migrateAll(STATEFUL_SERVICES, settings.databaseUrl));

@@ -31,6 +31,11 @@ export const shownProgress: Progress = progressOn(process.stdout);
 /** Shows nothing. */
 export const silentProgress: Progress = (_step, work) => work();
 
+/** Shows on stderr what an operator should know: one or more lines. */
+export function showNotice(lines: string): void {
+	console.error(`  ! ${lines.replaceAll("\n", "\n    ")}`);
+}
+
 /** A bar on stderr that runs up to `total` of what `unit` names. */
 export function startBar(total: number, unit: string): SingleBar {
 	const bar = new SingleBar({

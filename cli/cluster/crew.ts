@@ -36,7 +36,7 @@ const READY_POLL_MS = 100;
 
 /** The processes of `servers` and `nodes`; `isKnown` tells of a node whether the others know that it serves. */
 export function openCrew(
-	servers: readonly Supervised[],
+	servers: readonly Pick<Supervised, "status">[],
 	nodes: readonly Node[],
 	isKnown: (plan: NodePlan) => boolean,
 ): Crew {

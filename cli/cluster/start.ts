@@ -50,7 +50,7 @@ interface Foundation {
 	readonly transporter: string;
 	readonly redisUrl: string | null;
 	/** Those that are our own. */
-	readonly servers: readonly Supervised[];
+	readonly servers: readonly Pick<Supervised, "status">[];
 }
 
 interface Surroundings {
@@ -116,12 +116,12 @@ async function layFoundation({
 	supervise: keep,
 	closers,
 }: Surroundings): Promise<Foundation> {
-	const { progress, scale } = options;
+	const { progress, tell, scale } = options;
 	const nats = settings.transporter ? null : await planNats(folder, logFile(folder, "nats-server"));
 	const redis = settings.redisUrl || !options.redis ? null : await planRedis(folder, logFile(folder, "redis-server"));
-	const databases = await openDatabases(settings, progress, (service) => scale[service]);
+	const databases = await openDatabases(settings, { progress, tell, processesOf: (service) => scale[service] });
 	closers.push(databases.stop);
-	const servers: Supervised[] = [];
+	const servers: Pick<Supervised, "status">[] = embeddedServer(databases);
 	for (const plan of [nats, redis]) {
 		if (!plan) continue;
 		const server = keep(plan.recipe);
@@ -132,6 +132,13 @@ async function layFoundation({
 	await progress("Migrations", () => migrateAll(STATEFUL_SERVICES, urlOf(databases)));
 	const transporter = settings.transporter ?? (nats?.url as string);
 	return { databases, transporter, redisUrl: settings.redisUrl ?? redis?.url ?? null, servers };
+}
+
+/** PostgreSQL, when it is our own, as one of the processes. */
+function embeddedServer({ server }: Databases): Pick<Supervised, "status">[] {
+	const kept = server?.status();
+	if (!server || !kept) return [];
+	return [{ status: () => ({ ...kept, ...server.status(), name: "postgres", logFile: server.logFile }) }];
 }
 
 async function startCrew(

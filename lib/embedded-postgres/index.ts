@@ -8,6 +8,9 @@ import { promisify } from "node:util";
 import { environmentWith } from "../env.ts";
 import { type Account, canEnter, runAs, serverAccount } from "./account.ts";
 import { type Binaries, findBinaries } from "./binaries.ts";
+import { type KeptStatus, keepRunning } from "./keeper.ts";
+
+export type { KeptStatus } from "./keeper.ts";
 
 const run = promisify(execFile);
 
@@ -35,6 +38,8 @@ interface ServerOptions {
 	readonly maxConnections: number;
 	/** False for databases that a crash may take: tests. */
 	readonly durable: boolean;
+	/** Has it started again, at the same port, whenever it ends before it is stopped; told of that. */
+	readonly keep?: (lines: string) => void;
 }
 
 /** A running PostgreSQL server. */
@@ -42,6 +47,9 @@ export interface PostgresServer {
 	readonly port: number;
 	/** The superuser's URL of `database`. */
 	url(database: string): string;
+	readonly logFile: string;
+	/** What has become of it; null when nobody looks after it. */
+	status(): KeptStatus | null;
 	stop(): Promise<void>;
 }
 
@@ -60,11 +68,20 @@ export async function startPostgres(options: ServerOptions): Promise<PostgresSer
 	const password = await initialize(installation);
 	await stopLeftover(installation);
 	const port = await freePort(options.port);
-	await start(installation, port, options);
+	const startIt = () => start(installation, port, options);
+	await startIt();
+	const pid = () => serverPid(installation);
+	const charge = { pid, start: startIt, lastWords: () => logTail(logFile(installation)) };
+	const keeper = options.keep && keepRunning(charge, await pid(), options.keep);
 	return {
 		port,
 		url: (database) => `postgres://${SUPERUSER}:${password}@${HOST}:${port}/${database}`,
-		stop: () => stop(installation),
+		logFile: logFile(installation),
+		status: () => keeper?.status() ?? null,
+		async stop() {
+			await keeper?.stop();
+			if (await isRunning(installation)) await stop(installation);
+		},
 	};
 }
 
@@ -130,18 +147,25 @@ async function initialize({ account, home, data, initdb }: Installation): Promis
 }
 
 async function start(installation: Installation, port: number, options: ServerOptions): Promise<void> {
-	const { account, data, home, pgCtl } = installation;
-	const log = path.join(home, "postgres.log");
+	const { account, data, pgCtl } = installation;
+	const log = logFile(installation);
 	if (existsSync(log)) await rename(log, `${log}.1`);
 	const parameters = Object.entries(parametersFor(port, options)).map(([name, value]) => `-c ${name}=${value}`);
 	const args = ["start", "-D", data, "-w", "-t", String(START_TIMEOUT_S), "-l", log, "-o", parameters.join(" ")];
 	try {
 		await run(pgCtl, args, { ...runAs(account), env: environmentWith(ALLOCATOR) });
 	} catch (error) {
-		const lines = existsSync(log) ? (await readFile(log, "utf8")).trim().split("\n") : [];
-		const tail = lines.slice(-LOG_TAIL_LINES).join("\n");
-		throw new Error(`PostgreSQL did not start (${log}):\n${tail}`, { cause: error });
+		throw new Error(`PostgreSQL did not start (${log}):\n${await logTail(log)}`, { cause: error });
 	}
+}
+
+function logFile({ home }: Installation): string {
+	return path.join(home, "postgres.log");
+}
+
+async function logTail(log: string): Promise<string> {
+	const lines = existsSync(log) ? (await readFile(log, "utf8")).trim().split("\n") : [];
+	return lines.slice(-LOG_TAIL_LINES).join("\n");
 }
 
 function parametersFor(port: number, { maxConnections, durable }: ServerOptions): Record<string, string | number> {
@@ -173,21 +197,40 @@ async function stopLeftover(installation: Installation): Promise<void> {
 	if (await isRunning(installation)) await stop(installation);
 }
 
-async function isRunning({ account, data, pgCtl }: Installation): Promise<boolean> {
-	const pidFile = path.join(data, "postmaster.pid");
-	if (!existsSync(pidFile)) return false;
-	const pid = Number((await readFile(pidFile, "utf8")).split("\n")[0]);
-	// After a crash of the machine the number may be that of any other program, which PostgreSQL would wait for; so
-	// it would for a server that was killed and that nobody has asked how it ended: a zombie.
-	const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-	if (existsSync("/proc/self") && !/\(postgres\) [^ZX]/.test(stat)) {
-		await rm(pidFile);
+async function isRunning(installation: Installation): Promise<boolean> {
+	const { account, data, pgCtl } = installation;
+	if ((await serverPid(installation)) === null) {
+		await rm(pidFile(installation), { force: true });
 		return false;
 	}
 	return run(pgCtl, ["status", "-D", data], runAs(account)).then(
 		() => true,
 		() => false,
 	);
+}
+
+/** The server's process; null when there is none. */
+async function serverPid(installation: Installation): Promise<number | null> {
+	const text = await readFile(pidFile(installation), "utf8").catch(() => "");
+	const pid = Number.parseInt(text, 10);
+	if (Number.isNaN(pid)) return null;
+	// After a crash of the machine the number may be that of any other program, which PostgreSQL would wait for; so
+	// it would for a server that was killed and that nobody has asked how it ended: a zombie.
+	if (!existsSync("/proc/self")) return isThere(pid) ? pid : null;
+	const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+	return /\(postgres\) [^ZX]/.test(stat) ? pid : null;
+}
+
+function isThere(pid: number): boolean {
+	try {
+		return process.kill(pid, 0);
+	} catch (error) {
+		return (error as NodeJS.ErrnoException).code === "EPERM";
+	}
+}
+
+function pidFile({ data }: Installation): string {
+	return path.join(data, "postmaster.pid");
 }
 
 async function freePort(preferred: number): Promise<number> {

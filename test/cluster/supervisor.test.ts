@@ -59,6 +59,20 @@ test("a process that dies is started again, and its death is told with the end o
 	await until(async () => (await send("GET /health/ready")).status === 200, START_MS);
 });
 
+test("PostgreSQL is started again too, and orders go on", async () => {
+	const killed = await member("postgres");
+	process.kill(killed.pid, "SIGKILL");
+	await until(async () => {
+		const { pid, state, restarts } = await member("postgres");
+		return pid !== killed.pid && state === "ready" && restarts === 1;
+	}, START_MS);
+	expect(cluster.output()).toContain("PostgreSQL died, starts again in 0.5 s");
+	await until(
+		async () => (await send("POST /api/orders", { ...alice, body: order("after-postgres") })).status === 201,
+		START_MS,
+	);
+});
+
 test("a restart of a service, one process after the other, is not noticed by its users", async () => {
 	const before = await status();
 	let restarting = true;

@@ -4,13 +4,19 @@ import { appendFileSync, chmodSync, existsSync, mkdtempSync, readFileSync, rmSyn
 import net from "node:net";
 import os from "node:os";
 import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { openDb } from "../../lib/db.ts";
 import { removePostgres, startPostgres } from "../../lib/embedded-postgres/index.ts";
+import { until } from "../support/until.ts";
 
 const folder = mkdtempSync(path.join(os.tmpdir(), "agt-postgres-"));
 chmodSync(folder, 0o755);
 const home = path.join(folder, "postgres");
 const pidFile = path.join(home, "data/postmaster.pid");
+/** A start after a crash, on a machine that may be busy. */
+const RESTART_MS = 30_000;
+/** Longer than until it would have been started. */
+const DEAD_MS = 1_000;
 const options = { home, port: 0, maxConnections: 20, durable: true };
 
 afterAll(async () => {
@@ -76,6 +82,28 @@ test("the password is needed, and the server's own user is an ordinary one", asy
 	const pid = readFileSync(pidFile, "utf8").split("\n")[0] ?? "";
 	expect(execFileSync("ps", ["-o", "uid=", "-p", pid], { encoding: "utf8" }).trim()).not.toBe("0");
 	await server.stop();
+});
+
+test("a server that dies is started again at the same port, and its death is told with the end of its log", async () => {
+	const told: string[] = [];
+	const server = await startPostgres({ ...options, keep: (lines) => told.push(lines) });
+	const { pid } = server.status() ?? {};
+	process.kill(pid ?? 0, "SIGKILL");
+	await until(() => server.status()?.restarts === 1, RESTART_MS);
+	expect(server.status()).toMatchObject({ state: "ready", pid: expect.any(Number) });
+	expect(server.status()?.pid).not.toBe(pid);
+	expect(await ask(server.url("postgres"), "SELECT answer FROM kept")).toBe(42);
+	expect(told[0]).toMatch(/^PostgreSQL died, starts again in 0.5 s. Its log ends with:\n.*ready to accept/s);
+	await server.stop();
+});
+
+test("a server that is stopped while it is dead stays so", async () => {
+	const server = await startPostgres({ ...options, keep: () => {} });
+	process.kill(server.status()?.pid ?? 0, "SIGKILL");
+	await until(() => server.status()?.state === "died", RESTART_MS);
+	await server.stop();
+	await delay(DEAD_MS);
+	expect(existsSync(pidFile)).toBe(false);
 });
 
 test("a server that cannot start says why, by its own log", async () => {
