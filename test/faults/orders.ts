@@ -24,7 +24,10 @@ const TRADERS = 12;
 /** A process of each service with its pool, what killed ones leave behind, and those who look on. */
 const MAX_CONNECTIONS = 300;
 
-/** `--mode cluster|embedded --kills N --seed S --orders-per-second R`: traders ask for R things a second. */
+/**
+ * `--mode cluster|embedded --kills N --seed S --orders-per-second R --verify-every K`: traders ask for R things a second,
+ * and after K kills all invariants are checked.
+ */
 export async function run(args: readonly string[]): Promise<Report> {
 	const options = readOptions(args);
 	const progress = progressOn(process.stderr);
@@ -53,6 +56,7 @@ function readOptions(args: readonly string[]): Options {
 			kills: { type: "string", default: "100" },
 			seed: { type: "string", default: String(Date.now() % MAX_SEED) },
 			"orders-per-second": { type: "string", default: "20" },
+			"verify-every": { type: "string", default: "25" },
 		},
 	});
 	const mode = MODES.find((name) => name === values.mode);
@@ -62,6 +66,7 @@ function readOptions(args: readonly string[]): Options {
 		kills: wholeNumber("--kills", values.kills, 1, MAX_KILLS),
 		seed: wholeNumber("--seed", values.seed, 0, MAX_SEED),
 		perSecond: positive("--orders-per-second", values["orders-per-second"]),
+		verifyEvery: wholeNumber("--verify-every", values["verify-every"], 1, MAX_KILLS),
 	};
 }
 

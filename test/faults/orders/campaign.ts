@@ -35,12 +35,10 @@ export interface Outcome {
 const START_LIMIT_MS = 120_000;
 /** What is not settled by then although all processes run never will be. */
 const SETTLE_LIMIT_MS = 60_000;
-/** Invariants can be told from what is under way when traffic stops for them: not after every kill. */
-const VERIFY_EVERY_KILLS = 25;
 
 /** Lets traders trade while processes are killed, and compares what they were told with what there is in the end. */
 export async function runCampaign(options: CampaignOptions): Promise<Outcome> {
-	const { mode, kills, seed, deployment, send, traders, perSecond } = options;
+	const { mode, kills, seed, deployment, send, traders, perSecond, verifyEvery } = options;
 	const progress = progressOn(process.stderr);
 	const offences: Offence[] = [];
 	const killer = executioner(planKills(mode, seed, kills), deployment);
@@ -48,6 +46,7 @@ export async function runCampaign(options: CampaignOptions): Promise<Outcome> {
 	let verifications = 0;
 	let tookMs = 0;
 
+	/** Invariants can be told from what is under way only when traffic stops. */
 	async function examine(): Promise<void> {
 		await trade.pause(SETTLE_LIMIT_MS);
 		await progress("Invariants", () =>
@@ -64,11 +63,8 @@ export async function runCampaign(options: CampaignOptions): Promise<Outcome> {
 			await until(() => isReady(send), START_LIMIT_MS);
 		});
 		const startedAt = performance.now();
-		let examinedAt = 0;
 		trade.resume();
-		await killer.run(async (done) => {
-			if (done - examinedAt < VERIFY_EVERY_KILLS || done === kills) return;
-			examinedAt = done;
+		await killer.run(verifyEvery, async () => {
 			await examine();
 			trade.resume();
 		});

@@ -15,10 +15,10 @@ export interface Executioner {
 	/** Is told of each new order that was answered, and when its request was sent: by `performance.now()`. */
 	onPlaced(sentAt: number): void;
 	/**
-	 * Kills and starts one process after the other, until orders are answered after the last. `onTurnOver` is awaited
-	 * whenever all of them are to stay.
+	 * Kills and starts one process after the other, until orders are answered after the last. After `every` so many of
+	 * them, once orders are answered again, `examine` is awaited while nobody dies.
 	 */
-	run(onTurnOver: (kills: number) => Promise<void>): Promise<void>;
+	run(every: number, examine: () => Promise<void>): Promise<void>;
 }
 
 /** A process that has not come to its failpoint by then is killed from outside. */
@@ -58,7 +58,7 @@ export function executioner(plan: readonly Kill[], deployment: Deployment): Exec
 	return {
 		killed,
 		onPlaced,
-		async run(onTurnOver) {
+		async run(every, examine) {
 			for (const [i, kill] of plan.entries()) {
 				const done = await carryOut(kill);
 				tell(killed);
@@ -66,8 +66,14 @@ export function executioner(plan: readonly Kill[], deployment: Deployment): Exec
 				downSince = performance.now();
 				const next = plan[i + 1];
 				const arm = next?.target === kill.target ? next.at : null;
+				if (next && killed.length % every === 0) {
+					deployment.start(kill.target);
+					await recovered();
+					await examine();
+					if (!arm) continue;
+					await deployment.kill(kill.target);
+				}
 				deployment.start(kill.target, { at: arm });
-				if (!arm) await onTurnOver(killed.length);
 			}
 			await recovered();
 			tell(killed);

@@ -12,15 +12,18 @@ export interface Options {
 	readonly seed: number;
 	/** How many requests are begun a second. */
 	readonly perSecond: number;
+	/** All invariants are checked after so many kills, again and again. */
+	readonly verifyEvery: number;
 }
 
 /** The report of a campaign; `logs` is where those of its processes are kept. */
 export function reportOf(options: Options, outcome: Outcome, logs: string | null): Report {
-	const { mode, kills, seed, perSecond } = options;
+	const { mode, kills, seed, perSecond, verifyEvery } = options;
 	const { killed, log, tookMs, verifications, offences } = outcome;
 	const found = figuresOf(outcome);
 	const { p50, p95, max } = found.recovery_ms;
-	const again = `--mode ${mode} --kills ${kills} --seed ${seed} --orders-per-second ${perSecond}`;
+	const rate = `--orders-per-second ${perSecond} --verify-every ${verifyEvery}`;
+	const again = `--mode ${mode} --kills ${kills} --seed ${seed} ${rate}`;
 	const line = (title: string, text: string | number) => `  ${title.padEnd(14)} ${text}`;
 	return {
 		lines: [
