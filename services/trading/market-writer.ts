@@ -15,7 +15,7 @@ import type { Market } from "./domain/market.ts";
 import { positionsAfter } from "./domain/positions.ts";
 import { ownersInReach } from "./domain/reach.ts";
 import { knownOrders, loadCounters, saveExecution } from "./execution.store.ts";
-import { fence, renewLeases, takeLease } from "./market.store.ts";
+import { fence, LEASE_MS, renewLeases, takeLease } from "./market.store.ts";
 import { type Executed, executeAll, type MarketCommand, ordersOf } from "./market-batch.ts";
 import { readPositions, savePositions } from "./position.store.ts";
 
@@ -24,6 +24,13 @@ export interface MarketWriter {
 	/** Takes the market over, if nobody else has it, and has its book ready. */
 	open(): Promise<void>;
 	execute(command: MarketCommand): Promise<Executed>;
+	/**
+	 * What `look` sees of the committed book, which it must not change; null when this node does not have the market, or
+	 * cannot be sure that it still has.
+	 */
+	view<Seen>(look: (state: Committed) => Seen): Promise<Seen | null>;
+	/** Is told that the lease was renewed by a statement that was sent at `sentAt`, by `performance.now()`. */
+	renewed(sentAt: number): void;
 	/** Forgets the book: the next command takes the lease again and rebuilds it. */
 	drop(): void;
 	isOwner(): boolean;
@@ -44,13 +51,27 @@ interface WriterOptions {
 	stage(tx: Tx, events: readonly Staged[]): void;
 }
 
-/** The book as this node holds it: a cache of committed rows, worthless from a failed commit on. */
-interface Owned {
-	readonly epoch: string;
+/** A book as its last commit has left it, and the last numbers it gave. */
+export interface Committed {
 	readonly book: Book;
+	/** Grows with every change of the book. */
+	readonly bookSeq: number;
+	readonly tradeSeq: number;
+	readonly arrivalSeq: number;
+	/** The price of the last trade; null before the first. */
+	readonly lastTicks: number | null;
+}
+
+/** The book as this node holds it: a cache of committed rows, worthless from a failed commit on. */
+interface Owned extends Committed {
+	readonly epoch: string;
+	/** Nobody else has the market until then: by `performance.now()`, which goes on while this process is stopped. */
+	heldUntil: number;
+	bookSeq: number;
 	tradeSeq: number;
 	arrivalSeq: number;
 	lastTicks: number | null;
+	/** False from a change on until it is committed. */
 	clean: boolean;
 }
 
@@ -69,6 +90,8 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 	const { market, db } = options;
 	let owned: Owned | null = null;
 	let opening: Promise<Ownership> | null = null;
+	/** Resolves when the run under way is over, or the next one. */
+	let over = Promise.withResolvers<void>();
 	const batches = batcher<MarketCommand, Executed>({ maxBatch: MAX_BATCH, maxQueue: MAX_QUEUE, run });
 
 	async function run(commands: readonly MarketCommand[]): Promise<Executed[]> {
@@ -81,6 +104,9 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 				owned = null;
 				if (error !== STALE_BOOK) throw error;
 				if (attempt === MAX_ATTEMPTS) throw refuse("SERVICE_UNAVAILABLE", `Market ${market.symbol} is changing hands`);
+			} finally {
+				over.resolve();
+				over = Promise.withResolvers();
 			}
 		}
 	}
@@ -96,11 +122,12 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 
 	/** From the lease on nobody else can change the book, so its pages need not be of one moment. */
 	async function takeOver(): Promise<Ownership> {
+		const heldUntil = performance.now() + LEASE_MS;
 		const lease = await db.transaction((tx) => takeLease(tx, market.symbol, options.node, options.instance));
 		if (!lease.mine) return { elsewhere: lease.ownerNode };
 		const book = await loadBook(db, market, { keepLease, logger: options.logger });
 		const counters = await db.transaction((tx) => loadCounters(tx, market));
-		return { epoch: lease.epoch, book, ...counters, clean: true };
+		return { epoch: lease.epoch, heldUntil, book, bookSeq: lease.bookSeq, ...counters, clean: true };
 	}
 
 	async function keepLease(): Promise<void> {
@@ -111,12 +138,13 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 	/** A run that the database rolled back has changed the book, so the next one must not build on it. */
 	async function commit(state: Owned, commands: readonly MarketCommand[]): Promise<Executed[]> {
 		const bandBps = await options.bandBps();
+		const heldUntil = performance.now() + LEASE_MS;
 		const { executed, trades } = await db.transaction(async (tx) => {
 			if (!state.clean) throw STALE_BOOK;
 			const ordered = commands.map((command) => ordersOf(market, command));
 			const orders = ordered.flat();
 			const owners = ownersInReach(market, state.book, orders);
-			const [now, known, positions, accounts] = await Promise.all([
+			const [fenced, known, positions, accounts] = await Promise.all([
 				fence(tx, market.symbol, state.epoch),
 				knownOrders(
 					tx,
@@ -125,7 +153,8 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 				readPositions(tx, market.symbol, owners),
 				lockAccounts(tx, [...owners, feeAccountOf(market.symbol)], [market.baseAsset, market.quoteAsset]),
 			]);
-			if (!now) throw STALE_BOOK;
+			if (!fenced) throw STALE_BOOK;
+			const { now } = fenced;
 			state.clean = false;
 			const { book, tradeSeq, arrivalSeq, lastTicks } = state;
 			const counters = { tradeSeq, arrivalSeq, lastTicks };
@@ -135,6 +164,7 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 			saveExecution(tx, execution, now);
 			savePositions(tx, market.symbol, positionsAfter(market, positions, execution.trades), now);
 			options.stage(tx, events);
+			state.bookSeq = fenced.bookSeq;
 			state.tradeSeq = execution.tradeSeq;
 			state.arrivalSeq = execution.arrivalSeq;
 			state.lastTicks = execution.lastTicks;
@@ -142,6 +172,7 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 			return { executed: results, trades: execution.trades.length };
 		});
 		failpoint("trading.after_commit");
+		state.heldUntil = heldUntil;
 		state.clean = true;
 		if (trades > 0) options.metrics?.increment("trades_total", { symbol: market.symbol }, trades);
 		return executed;
@@ -153,6 +184,13 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 			// One that is off the grid must not take a batch of others with it.
 			ordersOf(market, command);
 			return batches.add(command);
+		},
+		async view(look) {
+			while (owned && !owned.clean) await over.promise;
+			return owned && performance.now() < owned.heldUntil ? look(owned) : null;
+		},
+		renewed(sentAt) {
+			if (owned) owned.heldUntil = Math.max(owned.heldUntil, sentAt + LEASE_MS);
 		},
 		drop: () => void (owned = null),
 		isOwner: () => owned !== null,

@@ -1,17 +1,19 @@
 import type { Instrument } from "../../contracts/data.ts";
 import type { Side } from "../../contracts/orders.ts";
-import type { Depth, MarketLease } from "../../contracts/trading.ts";
+import type { MarketLease } from "../../contracts/trading.ts";
 import type { Db, Tx } from "../../lib/db.ts";
-import { fromLots, fromTicks, type Market, marketOf } from "./domain/market.ts";
+import { type Market, marketOf } from "./domain/market.ts";
 
 /** How long a writer owns a market without renewing: on the database's clock. */
-const LEASE = "interval '5 seconds'";
+export const LEASE_MS = 5_000;
+const LEASE = `interval '${LEASE_MS} milliseconds'`;
 
-/** Who writes a market; `epoch` grows with each new writer. */
+/** Who writes a market; `epoch` grows with each new writer, `bookSeq` with each change of the book. */
 export interface Lease {
 	readonly epoch: string;
 	readonly ownerNode: string;
 	readonly mine: boolean;
+	readonly bookSeq: number;
 }
 
 /** Keeps the rules of a market the first time it is asked for; later they stay as they were. */
@@ -54,32 +56,33 @@ export async function readMarketsOf(db: Db, node: string): Promise<string[]> {
  * need not be waited for, since its commits fail on the new epoch.
  */
 export async function takeLease(tx: Tx, symbol: string, node: string, instance: string): Promise<Lease> {
-	const [taken] = await tx.query<{ epoch: string }>(
+	const [taken] = await tx.query<{ epoch: string; book_seq: string }>(
 		`UPDATE markets SET owner_node = $2, owner_instance = $3, epoch = epoch + 1,
 			lease_until = clock_timestamp() + ${LEASE}
-		WHERE symbol = $1 AND (lease_until < clock_timestamp() OR owner_node = $2) RETURNING epoch`,
+		WHERE symbol = $1 AND (lease_until < clock_timestamp() OR owner_node = $2) RETURNING epoch, book_seq`,
 		[symbol, node, instance],
 	);
-	if (taken) return { epoch: taken.epoch, ownerNode: node, mine: true };
-	const [held] = await tx.query<{ epoch: string; owner_node: string }>(
-		"SELECT epoch, owner_node FROM markets WHERE symbol = $1",
+	if (taken) return { epoch: taken.epoch, ownerNode: node, mine: true, bookSeq: Number(taken.book_seq) };
+	const [held] = await tx.query<{ epoch: string; owner_node: string; book_seq: string }>(
+		"SELECT epoch, owner_node, book_seq FROM markets WHERE symbol = $1",
 		[symbol],
 	);
 	if (!held) throw new Error(`market ${symbol} has no row`);
-	return { epoch: held.epoch, ownerNode: held.owner_node, mine: false };
+	return { epoch: held.epoch, ownerNode: held.owner_node, mine: false, bookSeq: Number(held.book_seq) };
 }
 
 /**
  * The first statement of every change to a market: fences off a writer that has been superseded, renews the lease and
- * locks the row until the commit. Gives the transaction's time, or null when the epoch is no longer in force.
+ * locks the row until the commit. Gives the transaction's time and the number of the book that it makes, or null when
+ * the epoch is no longer in force.
  */
-export async function fence(tx: Tx, symbol: string, epoch: string): Promise<Date | null> {
-	const [row] = await tx.query<{ now: Date }>(
+export async function fence(tx: Tx, symbol: string, epoch: string): Promise<{ now: Date; bookSeq: number } | null> {
+	const [row] = await tx.query<{ now: Date; book_seq: string }>(
 		`UPDATE markets SET lease_until = clock_timestamp() + ${LEASE}, book_seq = book_seq + 1
-		WHERE symbol = $1 AND epoch = $2 RETURNING now()`,
+		WHERE symbol = $1 AND epoch = $2 RETURNING now(), book_seq`,
 		[symbol, epoch],
 	);
-	return row?.now ?? null;
+	return row ? { now: row.now, bookSeq: Number(row.book_seq) } : null;
 }
 
 /** The database's time. */
@@ -118,10 +121,15 @@ export async function readLeases(db: Db): Promise<MarketLease[]> {
 	return rows.map((row) => ({ ...row, epoch: Number(row.epoch) }));
 }
 
-const DEFAULT_DEPTH = 50;
+/** Price levels of a book, best first, as `[ticks, lots]`; `sequence` grows with every change of it. */
+export interface BookLevels {
+	readonly sequence: number;
+	readonly bids: readonly (readonly [ticks: number, lots: number])[];
+	readonly asks: readonly (readonly [ticks: number, lots: number])[];
+}
 
-/** The committed book, best prices first: any node can answer. */
-export async function readDepth(db: Db, market: Market, depth = DEFAULT_DEPTH): Promise<Depth> {
+/** The best `depth` levels of each side of the committed book: any node can answer, by reading all that rests. */
+export async function readLevels(db: Db, symbol: string, depth: number): Promise<BookLevels> {
 	const rows = await db.query<{ side: Side; price_ticks: string; lots: string; sequence: string }>(
 		`WITH market AS (SELECT book_seq FROM markets WHERE symbol = $1),
 		levels AS (
@@ -130,16 +138,9 @@ export async function readDepth(db: Db, market: Market, depth = DEFAULT_DEPTH): 
 			FROM orders WHERE symbol = $1 AND status IN ('open', 'partially_filled') GROUP BY side, price_ticks
 		)
 		SELECT side, price_ticks, lots, book_seq AS sequence FROM market LEFT JOIN levels ON place <= $2 ORDER BY place`,
-		[market.symbol, depth],
+		[symbol, depth],
 	);
 	const levelsOf = (side: Side) =>
-		rows
-			.filter((row) => row.side === side)
-			.map((row) => [fromTicks(market, Number(row.price_ticks)), fromLots(market, Number(row.lots))] as const);
-	return {
-		symbol: market.symbol,
-		sequence: Number(rows[0]?.sequence ?? 0),
-		bids: levelsOf("buy"),
-		asks: levelsOf("sell"),
-	};
+		rows.filter((row) => row.side === side).map((row) => [Number(row.price_ticks), Number(row.lots)] as const);
+	return { sequence: Number(rows[0]?.sequence ?? 0), bids: levelsOf("buy"), asks: levelsOf("sell") };
 }

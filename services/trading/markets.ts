@@ -65,8 +65,13 @@ export function openMarkets({ db, broker, bandBps, stage }: MarketsOptions): Mar
 	async function renew(): Promise<void> {
 		const owned = [...ready].filter(([, { writer }]) => writer.isOwner()).map(([symbol]) => symbol);
 		if (owned.length === 0) return;
+		const sentAt = performance.now();
 		const kept = new Set(await db.transaction((tx) => renewLeases(tx, instance, owned)));
-		for (const symbol of owned) if (!kept.has(symbol)) ready.get(symbol)?.writer.drop();
+		for (const symbol of owned) {
+			const writer = ready.get(symbol)?.writer;
+			if (kept.has(symbol)) writer?.renewed(sentAt);
+			else writer?.drop();
+		}
 	}
 
 	const timer = setInterval(() => {

@@ -7,12 +7,12 @@ import { type Settings, settings } from "../../mixins/settings.mixin.ts";
 import { selectBalances } from "./account.store.ts";
 import { readReport } from "./fill.store.ts";
 import { watchInvariants } from "./invariants.ts";
-import { readDepth, readLeases } from "./market.store.ts";
+import { readLeases } from "./market.store.ts";
 import { type Markets, openMarkets } from "./markets.ts";
 import { selectPositions } from "./position.store.ts";
 import { executionOrderOf } from "./submission.ts";
 import { closeOrder, deposit, submitOrder, submitPair, withdraw } from "./trading.commands.ts";
-import { bandOf, listFills, listPostings, readAccount, rehearse } from "./trading.queries.ts";
+import { bandOf, listFills, listPostings, readAccount, readDepth, rehearse } from "./trading.queries.ts";
 
 const MAX_DEPTH = 500;
 const symbol = { type: "string", pattern: /^[A-Z0-9]{2,12}-[A-Z0-9]{2,12}$/ } as const;
@@ -99,10 +99,12 @@ const trading: TypedService<"trading", {}, Database & Outbox & Settings & Parts>
 		},
 		rehearse: {
 			auth: "internal",
+			strategy: "Shard",
+			strategyOptions: { shardKey: "symbol" },
 			params: order,
 			async handler(ctx) {
-				const { market } = await this.markets.get(ctx.params.symbol);
-				return rehearse(this.db, market, await bandOf(this), executionOrderOf(market, ctx.params));
+				const open = await this.markets.get(ctx.params.symbol);
+				return rehearse(this.db, open, await bandOf(this), executionOrderOf(open.market, ctx.params));
 			},
 		},
 		balances: {
@@ -154,14 +156,15 @@ const trading: TypedService<"trading", {}, Database & Outbox & Settings & Parts>
 		},
 		depth: {
 			auth: "public",
+			strategy: "Shard",
+			strategyOptions: { shardKey: "symbol" },
 			params: {
 				$$strict: true,
 				symbol,
 				depth: { type: "number", integer: true, min: 1, max: MAX_DEPTH, optional: true },
 			},
 			async handler(ctx) {
-				const { market } = await this.markets.get(ctx.params.symbol);
-				return readDepth(this.db, market, ctx.params.depth);
+				return readDepth(this.db, await this.markets.get(ctx.params.symbol), ctx.params.depth);
 			},
 		},
 		leases: {

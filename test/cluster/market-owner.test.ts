@@ -74,6 +74,7 @@ test(
 		// It comes behind what has waited there.
 		expect(await closeAt(owner, resting)).toMatchObject({ status: "filled", filled_quantity: "1" });
 		expect(await lease()).toEqual(taken);
+		expect(await depthAt(owner)).toEqual(await depthAt(taken.owner));
 		expect(stopped.process.exitCode).toBeNull();
 		// It was its epoch that its commit failed on, not that what it wrote was there already.
 		expect(stopped.output()).not.toContain("Unexpected error");
@@ -133,6 +134,11 @@ function closeAt(nodeID: string, { order }: Placement): Promise<ExecutionReport>
 	const { order_id, user_id, symbol, side, order_type, time_in_force, quantity, price } = order;
 	const terms = { ...PLAIN, order_id, user_id, symbol, side, order_type, time_in_force, quantity, price };
 	return call(node, "trading.close", { order: terms, status: "canceled" }, { nodeID, timeout: TAKEOVER_MS });
+}
+
+/** The book as a node shows it. */
+function depthAt(nodeID: string) {
+	return call(node, "trading.depth", { symbol: SYMBOL }, { nodeID });
 }
 
 async function balancesOf({ meta }: Person): Promise<Record<string, string>> {

@@ -25,8 +25,8 @@ const TRADERS = 12;
 const MAX_CONNECTIONS = 300;
 
 /**
- * `--mode cluster|embedded --kills N --seed S --orders-per-second R --verify-every K`: traders ask for R things a second,
- * and after K kills all invariants are checked.
+ * `--mode cluster|embedded --kills N --seed S --orders-per-second R --verify-every K`: traders ask for R things a
+ * second, and after K kills all invariants are checked.
  */
 export async function run(args: readonly string[]): Promise<Report> {
 	const options = readOptions(args);

@@ -84,7 +84,7 @@ test("the password is needed, and the server's own user is an ordinary one", asy
 	await server.stop();
 });
 
-test("a server that dies is started again at the same port, and its death is told with the end of its log", async () => {
+test("a server that dies is started again at the same port, and told of with the end of its log", async () => {
 	const told: string[] = [];
 	const server = await startPostgres({ ...options, keep: (lines) => told.push(lines) });
 	const { pid } = server.status() ?? {};

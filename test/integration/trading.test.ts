@@ -1,9 +1,12 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { v7 as newId } from "uuid";
 import type { SubmitOrder } from "../../contracts/trading.ts";
 import { call } from "../../lib/service.ts";
+import { readLevels } from "../../services/trading/market.store.ts";
 import { PLAIN } from "../support/orders.ts";
 import { person } from "../support/people.ts";
 import { startServices, type TestNode } from "../support/services.ts";
+import { until } from "../support/until.ts";
 
 let node: TestNode;
 beforeAll(async () => {
@@ -264,4 +267,61 @@ test("the depth is that of committed orders, best prices first", async () => {
 		asks: [["500000", "1"]],
 	});
 	expect(sequence).toBeGreaterThan(0);
+	expect(await readLevels(node.dbs.trading, "BTC-USDT", 2)).toEqual({
+		sequence,
+		bids: [
+			[1_100, 250_000],
+			[1_000, 100_000],
+		],
+		asks: [[50_000_000, 100_000]],
+	});
 });
+
+test("the depth shows no order before it is committed, and none whose commit failed", async () => {
+	const ann = await rich("ann", { USDT: "1000000" });
+	const bestBid = async () => (await call(node.broker, "trading.depth", { symbol: "BTC-USDT" })).bids[0]?.[0];
+	const bid = (price: string) => submit(order(ann, { symbol: "BTC-USDT", price, quantity: "1" }));
+	const waits = () => delay(200, "waits");
+
+	const slow = await lockOutbox();
+	const placing = bid("20");
+	await until(async () => (await waitingForLock()).length > 0);
+	const looking = bestBid();
+	expect(await Promise.race([placing, looking, waits()])).toBe("waits");
+	await slow.release();
+	expect([(await placing).status, await looking]).toEqual(["open", "20"]);
+
+	const broken = await lockOutbox();
+	const failing = bid("30").catch((error: unknown) => error);
+	await until(async () => (await waitingForLock()).length > 0);
+	const lookingThen = bestBid();
+	for (const { pid } of await waitingForLock()) await node.dbs.trading.query("SELECT pg_terminate_backend($1)", [pid]);
+	expect(await lookingThen).toBe("20");
+	await broken.release();
+	expect(await failing).toMatchObject({ code: 503 });
+	expect(await bestBid()).toBe("20");
+});
+
+/** Holds up every commit that tells of anything. */
+async function lockOutbox(): Promise<{ release(): Promise<unknown> }> {
+	const locked = Promise.withResolvers<void>();
+	const over = Promise.withResolvers<void>();
+	const holding = node.dbs.trading.transaction(async (tx) => {
+		await tx.query("LOCK TABLE outbox IN SHARE MODE");
+		locked.resolve();
+		await over.promise;
+	});
+	await locked.promise;
+	return {
+		release() {
+			over.resolve();
+			return holding;
+		},
+	};
+}
+
+function waitingForLock(): Promise<{ pid: number }[]> {
+	return node.dbs.trading.query<{ pid: number }>(
+		"SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+	);
+}
