@@ -33,7 +33,7 @@ interface Latency {
 }
 type Latencies = Readonly<Record<keyof Samples, Latency>>;
 
-/** `--orders N`: fills a market, opens it, and places and cancels in it and in an empty one by turns. */
+/** `--orders N`: fills a market, opens it, and places, looks and cancels in it and in an empty one by turns. */
 export async function run(args: readonly string[]): Promise<Report> {
 	const { values } = parseArgs({ args: [...args], options: { orders: { type: "string", default: "1000000" } } });
 	const orders = wholeNumber("--orders", values.orders, MIN_ORDERS, MAX_ORDERS);
@@ -50,7 +50,7 @@ export async function run(args: readonly string[]): Promise<Report> {
 		return {
 			lines: [
 				`${orders.toLocaleString("en")} open orders: ${opened}`,
-				...(["place", "cancel"] as const).flatMap((command) => [
+				...(["place", "depth", "cancel"] as const).flatMap((command) => [
 					lineOf(command, "an empty book", atEmpty),
 					lineOf(command, "the full one", atFull),
 				]),
@@ -121,7 +121,7 @@ function latenciesOf(rounds: readonly Samples[]): Latencies {
 		const percentile = percentilesOf(rounds.flatMap((samples) => samples[command]));
 		return { p50_ms: percentile(0.5), p99_ms: percentile(0.99) };
 	};
-	return { place: latency("place"), cancel: latency("cancel") };
+	return { place: latency("place"), depth: latency("depth"), cancel: latency("cancel") };
 }
 
 function ratiosOf(empty: Latencies, full: Latencies): number[] {

@@ -19,6 +19,7 @@ export interface Opened {
 /** How long each command of a round took, in ms. */
 export interface Samples {
 	readonly place: readonly number[];
+	readonly depth: readonly number[];
 	readonly cancel: readonly number[];
 }
 
@@ -38,7 +39,7 @@ const OPEN_TIMEOUT_MS = 300_000;
 
 /**
  * `trading` in a process of its own, with as many orders resting in one market as its argument says. Opens the market,
- * then places and cancels as many orders as each message of its parent asks for, one after the other.
+ * then places an order, looks at the book and cancels it, as often as each message of its parent asks for.
  */
 async function run(): Promise<void> {
 	const orders = Number(process.argv[2]);
@@ -48,11 +49,11 @@ async function run(): Promise<void> {
 	await fillMarket(node.dbs.trading, market, users, orders, (filled) => tell({ filled }));
 	const bytes = await bytesPerOrder(node, market);
 	const startedAt = performance.now();
-	await placeAndCancel(node, market, users, 1, OPEN_TIMEOUT_MS);
+	await trade(node, market, users, 1, OPEN_TIMEOUT_MS);
 	const open_s = (performance.now() - startedAt) / 1_000;
 	tell({ opened: { open_s, bytes_per_order: bytes } });
 	process.on("message", (count: number) => {
-		placeAndCancel(node, market, users, count).then((samples) => tell({ samples }), fail);
+		trade(node, market, users, count).then((samples) => tell({ samples }), fail);
 	});
 	await once(process, "disconnect");
 	await node.stop();
@@ -93,25 +94,31 @@ async function bytesPerOrder({ dbs }: TestNode, market: Market): Promise<number>
 	return book.byId.size === 0 ? 0 : bytes / book.byId.size;
 }
 
-async function placeAndCancel(
+async function trade(
 	{ broker }: TestNode,
 	market: Market,
 	users: readonly string[],
 	count: number,
 	timeout?: number,
 ): Promise<Samples> {
-	const samples = { place: [] as number[], cancel: [] as number[] };
-	const timed = async (into: number[], work: () => Promise<{ readonly status: string }>, status: string) => {
+	const samples = { place: [] as number[], depth: [] as number[], cancel: [] as number[] };
+	const timed = async <Answer>(into: number[], work: () => Promise<Answer>): Promise<Answer> => {
 		const began = performance.now();
-		const report = await work();
+		const answer = await work();
 		into.push(performance.now() - began);
-		if (report.status !== status) throw new Error(`an order is ${report.status} in place of ${status}`);
+		return answer;
+	};
+	const expectStatus = (wanted: string, { status }: { readonly status: string }) => {
+		if (status !== wanted) throw new Error(`an order is ${status} in place of ${wanted}`);
 	};
 	for (let i = 0; i < count; i++) {
 		const at = Math.floor(Math.random() * 1_000_000);
 		const order = restingOrder(market, users[at % users.length] as string, at);
-		await timed(samples.place, () => call(broker, "trading.submit", order, timeout ? { timeout } : {}), "open");
-		await timed(samples.cancel, () => call(broker, "trading.close", { order, status: "canceled" }), "canceled");
+		const place = () => call(broker, "trading.submit", order, timeout ? { timeout } : {});
+		expectStatus("open", await timed(samples.place, place));
+		await timed(samples.depth, () => call(broker, "trading.depth", { symbol: SYMBOL }));
+		const cancel = () => call(broker, "trading.close", { order, status: "canceled" });
+		expectStatus("canceled", await timed(samples.cancel, cancel));
 	}
 	return samples;
 }
