@@ -104,11 +104,13 @@ function tells(subject: string, prefix: string, sources: readonly string[]): boo
 }
 
 /**
- * One consumer for each source: it gets all types of the source and drops those it does not want. A consumer for each
- * type would lose the order within an aggregate; one with several filters is beyond nats-server 2.9.
+ * One consumer for each source: it gets the only type that is wanted of it, or all types and drops those that are not.
+ * One for each type would lose the order within an aggregate; one with several filters is beyond nats-server 2.9.
  */
 function sourcesOf({ name, types }: Subscription): { readonly durable: string; readonly filter: string }[] {
 	if (types.includes("*")) return [{ durable: placeOf(name, EVERY_SOURCE), filter: ">" }];
-	const sources = new Set(types.map(sourceOf));
-	return [...sources].map((source) => ({ durable: placeOf(name, source), filter: `${source}.*` }));
+	return [...Map.groupBy(types, sourceOf)].map(([source, [type = "", ...more]]) => ({
+		durable: placeOf(name, source),
+		filter: more.length > 0 ? `${source}.*` : type,
+	}));
 }

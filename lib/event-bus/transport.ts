@@ -27,7 +27,7 @@ export interface Subscription {
 export interface Consumption {
 	/** The names under which the transport keeps the subscription's place. */
 	readonly places: readonly string[];
-	/** How many events the transport has yet to see handled, those of types that are not wanted among them. */
+	/** How many events the transport has yet to see handled; of a source of which several types are wanted, all. */
 	waiting(): Promise<number>;
 	/** Resolves when nothing is being handled any more; what was not handled stays with the transport. */
 	stop(): Promise<void>;

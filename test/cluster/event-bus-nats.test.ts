@@ -357,6 +357,23 @@ describe("the event bus on NATS JetStream", () => {
 		await away.has(25);
 	});
 
+	test("who wants one type is given no other, and all that came since when he wants two", async () => {
+		const [near, far] = [node(), node()];
+		const [source, sink] = [await newSource(), await newSink("sink")];
+		const narrow = sink.start(far, { types: ["orders.executed"] });
+		source.startRelay(near);
+		await source.tell(["a"], 1, "orders.executed");
+		await sink.has(1);
+		await narrow.stop();
+		await source.tell(["a"], 10, "orders.created");
+		await until(source.published);
+		expect(await narrow.waiting()).toBe(0);
+		sink.start(far);
+		await source.tell(["a"], 1, "orders.executed");
+		await sink.has(12);
+		expect(await sink.seen()).toEqual(inOrder("a", 12));
+	});
+
 	test("what is no event does not stop those behind it", async () => {
 		const transport = node();
 		const [source, sink] = [await newSource(), await newSink("sink")];
