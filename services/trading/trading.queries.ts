@@ -86,9 +86,12 @@ function sumOf(amounts: readonly string[]): string {
 	);
 }
 
-/** How far from the last price orders may trade, in basis points of it; null when they may anywhere. */
+/**
+ * How far from the last price orders may trade, in basis points of it; null when they may anywhere. Refuses
+ * `SERVICE_UNAVAILABLE` while nobody knows: without a band a mistake trades at any price.
+ */
 export async function bandOf(trading: Settings): Promise<number | null> {
-	return (await trading.setting("trading.price_band_bps")) || null;
+	return (await trading.confirmedSetting("trading.price_band_bps")) || null;
 }
 
 const DEFAULT_DEPTH = 50;
