@@ -17,7 +17,7 @@ async function ask(port: number, path: string): Promise<Response> {
 	}
 }
 
-/** Whether the gateway answers and sees the whole cluster. */
+/** Whether the gateway takes orders. */
 async function isGatewayReady(port: number): Promise<boolean> {
 	return (await ask(port, "/health/ready")).ok;
 }
