@@ -12,6 +12,7 @@ import {
 	type Manifest,
 	metadata,
 	NO_KUBERNETES,
+	patiently,
 	podsOf,
 	resources,
 	runAs,
@@ -103,7 +104,7 @@ function deployment(name: string, shape: NodeShape): Deployment {
 	};
 }
 
-/** Answers while the process is alive, whatever it waits for: nobody is ended because NATS or a database is away. */
+/** Answers while the process is alive, whatever it waits for: nobody who works is ended because NATS is away. */
 const ALIVE: Probe = {
 	httpGet: { path: "/metrics", port: "metrics" },
 	periodSeconds: 10,
@@ -115,16 +116,15 @@ const ALIVE: Probe = {
 const NODE_PROBES: Pick<Container, "startupProbe" | "livenessProbe" | "readinessProbe"> = {
 	startupProbe: {
 		exec: { command: ["node", "cli/probe.ts"] },
-		periodSeconds: 3,
 		timeoutSeconds: 5,
-		failureThreshold: 60,
+		...patiently(3),
 	},
 	livenessProbe: ALIVE,
 	readinessProbe: { ...ALIVE, periodSeconds: 5, failureThreshold: 3 },
 };
 
 const GATEWAY_PROBES: typeof NODE_PROBES = {
-	startupProbe: { httpGet: { path: "/health/live", port: "http" }, periodSeconds: 2, failureThreshold: 90 },
+	startupProbe: { httpGet: { path: "/health/live", port: "http" }, ...patiently(2) },
 	livenessProbe: { httpGet: { path: "/health/live", port: "http" }, periodSeconds: 10, timeoutSeconds: 5 },
 	readinessProbe: { httpGet: { path: "/health/ready", port: "http" }, periodSeconds: 3, timeoutSeconds: 3 },
 };
