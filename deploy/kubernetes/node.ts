@@ -104,23 +104,16 @@ function deployment(name: string, shape: NodeShape): Deployment {
 	};
 }
 
-/** Answers while the process is alive, whatever it waits for: nobody who works is ended because NATS is away. */
-const ALIVE: Probe = {
-	httpGet: { path: "/metrics", port: "metrics" },
-	periodSeconds: 10,
-	timeoutSeconds: 5,
-	failureThreshold: 6,
-};
+const asked = (path: "/live" | "/started"): Probe => ({ httpGet: { path, port: "metrics" }, timeoutSeconds: 5 });
 
-/** The port answers before the node has started, so the first question goes further; later a cheap one does. */
+/**
+ * The port answers before the node has started. Then `/live` does while the process is alive, whatever it waits for:
+ * nobody who works is ended because NATS or a database is away.
+ */
 const NODE_PROBES: Pick<Container, "startupProbe" | "livenessProbe" | "readinessProbe"> = {
-	startupProbe: {
-		exec: { command: ["node", "cli/probe.ts"] },
-		timeoutSeconds: 5,
-		...patiently(3),
-	},
-	livenessProbe: ALIVE,
-	readinessProbe: { ...ALIVE, periodSeconds: 5, failureThreshold: 3 },
+	startupProbe: { ...asked("/started"), ...patiently(3) },
+	livenessProbe: { ...asked("/live"), periodSeconds: 10, failureThreshold: 6 },
+	readinessProbe: { ...asked("/started"), periodSeconds: 5, failureThreshold: 3 },
 };
 
 const GATEWAY_PROBES: typeof NODE_PROBES = {

@@ -305,6 +305,23 @@ function inTheirOrder(a: string, b: string): number {
 	return names.indexOf(a) - names.indexOf(b);
 }
 
+test("no probe asks for metrics, some of which count from one scrape to the next", () => {
+	const asked = WORKLOADS.flatMap(podOf).flatMap(({ containers }) =>
+		containers.flatMap(({ startupProbe, livenessProbe, readinessProbe }) =>
+			[startupProbe, livenessProbe, readinessProbe].flatMap((probe) => probe?.httpGet?.path ?? []),
+		),
+	);
+	expect(new Set(asked)).toEqual(
+		new Set([
+			"/live",
+			"/started",
+			"/health/live",
+			"/health/ready",
+			...asked.filter((path) => path.includes("healthz")),
+		]),
+	);
+});
+
 test("nobody is ended while it starts before a database must have, and somebody is told long before", () => {
 	const patienceS = WORKLOADS.flatMap((workload) =>
 		labelsOf(workload)["autogrowthtrading/role"] === "nats"
