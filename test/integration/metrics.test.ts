@@ -1,7 +1,6 @@
-import { openDb } from "../../lib/db.ts";
 import { stage } from "../../lib/event-bus/outbox.ts";
 import { LOCKS } from "../../lib/locks.ts";
-import { serverUrl } from "../support/databases.ts";
+import { withoutDatabase } from "../support/databases.ts";
 import { freePort } from "../support/free-port.ts";
 import { startServices, type TestNode } from "../support/services.ts";
 import { until } from "../support/until.ts";
@@ -74,21 +73,15 @@ test("an event that waits is seen with its age", async () => {
 test("a database that is away is told, and what it would know is not", async () => {
 	const { events } = node.dbs;
 	const [{ name } = { name: "" }] = await events.query<{ name: string }>("SELECT current_database() AS name");
-	const server = openDb(serverUrl("postgres"), { applicationName: "operator", poolSize: 1 });
 	await until(async () => (await gauge("database_up", "events")) === 1);
-	try {
-		await server.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
-		await server.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", [name]);
+	await withoutDatabase(name, async () => {
 		await until(async () => (await gauge("database_up", "events")) === 0, 30_000);
 		for (const unknown of ["consumer_dead_letters", "outbox_unpublished_events", "outbox_oldest_age_ms"])
 			await until(async () => Number.isNaN(await gauge(unknown, "events")), 30_000);
 		expect(await gauge("consumer_waiting_events", "events")).toBe(0);
 		expect(await gauge("outbox_oldest_age_ms", "config")).toBe(0);
 		expect(await gauge("database_up", "config")).toBe(1);
-	} finally {
-		await server.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
-		await server.close();
-	}
+	});
 	await until(async () => (await gauge("database_up", "events")) === 1, 30_000);
 	await until(async () => (await gauge("consumer_dead_letters", "events")) === 1, 30_000);
 });
