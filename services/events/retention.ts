@@ -10,6 +10,8 @@ import { lowestPosition } from "./subscription.store.ts";
 
 /** A consumer that comes back within this time finds its events in the transport without anybody's help. */
 const TRANSPORT_KEEPS_MS = 3 * 24 * 3_600_000;
+/** An eighth of its store: at thousands of events a second what is handled goes sooner, or the store would be full. */
+const TRANSPORT_KEEPS_BYTES = 2 ** 30;
 const PAGE = 1_000;
 const CALL = { timeout: 10_000 };
 
@@ -26,7 +28,7 @@ async function forgetInTransport(bus: EventBus, transport: Transport): Promise<v
 		CONSUMERS.map((consumer) => askInbox(bus.broker, consumer, "backlog", undefined, CALL)),
 	);
 	await transport.forget(
-		TRANSPORT_KEEPS_MS,
+		{ ageMs: TRANSPORT_KEEPS_MS, bytes: TRANSPORT_KEEPS_BYTES },
 		backlogs.flatMap((backlog) => backlog.places),
 	);
 }
