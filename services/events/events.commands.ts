@@ -20,7 +20,7 @@ import type { Database } from "../../mixins/database.mixin.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
 import { askInbox, consumerOf, noDeadLetter } from "./consumers.ts";
 import { startOf } from "./events.queries.ts";
-import { headOf, record } from "./events.store.ts";
+import { headOf, record, recordedOf } from "./events.store.ts";
 import { findPublication, insertPublication, lockAggregate } from "./publication.store.ts";
 import { countRunning, insertReplay, shown as shownReplay } from "./replay.store.ts";
 import * as store from "./subscription.store.ts";
@@ -70,11 +70,18 @@ export async function unsubscribe(bus: EventBus, ctx: Request<"unsubscribe">): P
 	throw refuseNotFound("There is no such subscription", foreign && `subscription:${foreign}`);
 }
 
-/** Disables the subscriptions of users who were suspended, in the transaction that records that they were. */
+/**
+ * Disables the subscriptions of users who were suspended, in the transaction that records that they were. What is
+ * recorded already changes nothing: it may be about a user who has been resumed since.
+ */
 export async function recordUsers(bus: EventBus, tx: Tx, events: readonly Envelope<string, User>[]): Promise<void> {
+	const known = await recordedOf(
+		tx,
+		events.map(({ event_id }) => event_id),
+	);
 	record(tx, events);
 	for (const { data: user, correlation_id, event_id } of events) {
-		if (user.status !== "suspended") continue;
+		if (user.status !== "suspended" || known.has(event_id)) continue;
 		const origin = { correlation_id, actor: null, causation_id: event_id };
 		await disable(bus, tx, { userId: user.user_id }, "The user is suspended", origin);
 	}

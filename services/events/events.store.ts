@@ -50,6 +50,14 @@ export function record(tx: Tx, events: readonly Envelope[]): void {
 	);
 }
 
+/** Those of `eventIds` that are in the history. */
+export async function recordedOf(tx: Tx, eventIds: readonly string[]): Promise<ReadonlySet<string>> {
+	const rows = await tx.query<{ event_id: string }>("SELECT event_id FROM events WHERE event_id = ANY ($1::uuid[])", [
+		eventIds,
+	]);
+	return new Set(rows.map((row) => row.event_id));
+}
+
 /** The recorded events of a selection, in the order of recording. */
 export async function readHistory(db: Db, selection: Selection): Promise<readonly Recorded[]> {
 	const { after, limit, type, aggregateId, correlationId, since, until } = selection;

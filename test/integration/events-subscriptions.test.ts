@@ -190,6 +190,15 @@ test("a suspended user gets nothing any more", async () => {
 	await subscribe(cara, (await receiver()).url, ["*"], "own");
 	await call(node.broker, "users.suspend", { user_id: cara.id }, admin);
 	await until(async () => (await listed(cara))[0]?.status === "disabled");
+
+	// Resumed, he may subscribe anew, and that it was suspended may be told again.
+	await call(node.broker, "users.resume", { user_id: cara.id }, admin);
+	await subscribe(cara, (await receiver()).url, ["*"], "own");
+	const told = await call(node.broker, "events.query", { aggregate_id: cara.id, limit: 100 }, admin);
+	const events = told.items.filter(({ data }) => (data as { status?: string }).status === "suspended");
+	expect(events).toHaveLength(1);
+	await node.broker.call("events.inbox.take", { events, again: true });
+	expect((await listed(cara)).map(({ status }) => status)).toContain("active");
 });
 
 test("only its owner can end a subscription; ended twice it is gone at once", async () => {
