@@ -102,7 +102,13 @@ const api: ServiceSchema<ServiceSettingSchema & Record<string, unknown>, unknown
 	},
 
 	// Of moleculer-web's actions only the one that it needs itself.
-	actions: { rest: { auth: "public" }, listAliases: false, addRoute: false, removeRoute: false },
+	actions: {
+		// Every request is in it for as long as its client sends and waits, probes as well: what it calls has a bulkhead.
+		rest: { auth: "public", bulkhead: { enabled: false } },
+		listAliases: false,
+		addRoute: false,
+		removeRoute: false,
+	},
 	methods: {
 		...gatewayMethods,
 		drain(this: Gateway) {
