@@ -32,7 +32,7 @@ export function showsCredential(headers: IncomingHttpHeaders): boolean {
 /** Tells users by access tokens and API keys, and keeps up with the sessions and keys that `auth` ended. */
 export function openIdentity(broker: ServiceBroker): Identity {
 	const options = { timeout: GATEWAY_CALL_MS };
-	const ended = revocations((since) => call(broker, "auth.revocations", { since }, options), REMEMBER_MS);
+	const ended = revocations((asked) => call(broker, "auth.revocations", asked, options), REMEMBER_MS);
 	const verifyToken = tokenVerifier(() => call(broker, "auth.jwks", undefined, options));
 	const verifyApiKey = apiKeyVerifier({
 		verify: (shown) => call(broker, "auth.verifyApiKey", shown, options),
