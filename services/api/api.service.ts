@@ -132,7 +132,7 @@ const api: ServiceSchema<ServiceSettingSchema & Record<string, unknown>, unknown
 		this.rates = rateLimits(settings, this.redis);
 		Object.assign(this.settings, { port, ip: host });
 		this.origins = new Set(corsOrigins);
-		this.identity = openIdentity(this.broker);
+		this.identity = openIdentity(this.broker, (address) => this.rates.assertAddress(address));
 		this.streams = streamSlots(MAX_STREAMS);
 		this.traffic = openTraffic(metricsOf(this.broker), this.logger);
 		this.traffic.watch(this.server);

@@ -17,6 +17,8 @@ export interface RateLimits {
 	countUser(user: Principal, response: ServerResponse): Promise<void>;
 	/** The same of a request whose sender is not known. */
 	countAddress(address: string, response: ServerResponse): Promise<void>;
+	/** Refuses `RATE_LIMITED` when nothing is left to an address; counts nothing. */
+	assertAddress(address: string): Promise<void>;
 	/**
 	 * Counts a try to log in to an account from an address; refuses `RATE_LIMITED`, and `SERVICE_UNAVAILABLE` where tries
 	 * cannot be counted.
@@ -26,8 +28,12 @@ export interface RateLimits {
 	forgetLogins(account: string, address: string): Promise<void>;
 }
 
-/** Counts something by key; the numbers of one that is over the limit, too. */
-type Count = (key: string) => Promise<RateLimiterRes>;
+/** Counts something by key, or only looks at its count; null when there is none. */
+interface Counter {
+	/** The numbers of one that is over the limit, too. */
+	count(key: string): Promise<RateLimiterRes>;
+	look(key: string): Promise<RateLimiterRes | null>;
+}
 
 /** Counts requests: in `redis` together with the other gateways, or in the memory of this one. */
 export function rateLimits(settings: Settings, redis: Redis | null): RateLimits {
@@ -43,7 +49,7 @@ export function rateLimits(settings: Settings, redis: Redis | null): RateLimits 
 	const users = requests("user", userRateLimit);
 	const addresses = requests("address", addressRateLimit);
 	const logins = limiter("login", loginLimit, LOGIN_WINDOW_S, redis);
-	const countLogins = counting(logins);
+	const countLogins = counting(logins).count;
 
 	async function admit(policy: string, limit: number, count: Promise<RateLimiterRes>, response: ServerResponse) {
 		const { remainingPoints, msBeforeNext, consumedPoints } = await count;
@@ -57,8 +63,15 @@ export function rateLimits(settings: Settings, redis: Redis | null): RateLimits 
 			`"address";q=${addressRateLimit};w=${RATE_WINDOW_S}`,
 			`"login";q=${loginLimit};w=${LOGIN_WINDOW_S}`,
 		].join(", "),
-		countUser: ({ user_id, key_id }, response) => admit("user", userRateLimit, users(key_id ?? user_id), response),
-		countAddress: (address, response) => admit("address", addressRateLimit, addresses(networkOf(address)), response),
+		countUser: ({ user_id, key_id }, response) =>
+			admit("user", userRateLimit, users.count(key_id ?? user_id), response),
+		countAddress: (address, response) =>
+			admit("address", addressRateLimit, addresses.count(networkOf(address)), response),
+		async assertAddress(address) {
+			const counted = await addresses.look(networkOf(address));
+			if (counted && counted.consumedPoints >= addressRateLimit)
+				throw tooMany("Too many requests", counted.msBeforeNext);
+		},
 		async countLogin(account, address) {
 			const { consumedPoints, msBeforeNext } = await countLogins(loginKey(account, address)).catch(() => {
 				// Uncounted tries would be as many as anybody likes.
@@ -73,25 +86,32 @@ export function rateLimits(settings: Settings, redis: Redis | null): RateLimits 
 	};
 }
 
-function counting(limiter: RateLimiterAbstract): Count {
-	return (key) =>
-		limiter.consume(key).catch((error) => {
-			if (error instanceof RateLimiterRes) return error;
-			throw error;
-		});
+function counting(limiter: RateLimiterAbstract): Counter {
+	return {
+		count: (key) =>
+			limiter.consume(key).catch((error) => {
+				if (error instanceof RateLimiterRes) return error;
+				throw error;
+			}),
+		look: (key) => limiter.get(key),
+	};
 }
 
 /** Counts by `shared`, and by `own` for a while when that cannot be. */
-function orElse(shared: Count, own: Count): Count {
+function orElse(shared: Counter, own: Counter): Counter {
 	let awayUntil = 0;
-	return async (key) => {
-		if (performance.now() < awayUntil) return own(key);
+	async function either<T>(ask: (counter: Counter) => Promise<T>): Promise<T> {
+		if (performance.now() < awayUntil) return ask(own);
 		try {
-			return await shared(key);
+			return await ask(shared);
 		} catch {
 			awayUntil = performance.now() + REDIS_REST_MS;
-			return own(key);
+			return ask(own);
 		}
+	}
+	return {
+		count: (key) => either((counter) => counter.count(key)),
+		look: (key) => either((counter) => counter.look(key)),
 	};
 }
 
