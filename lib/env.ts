@@ -53,6 +53,8 @@ export interface Env {
 	readonly addressRateLimit: number;
 	/** LOGIN_LIMIT: tries to log in to one account from one address in 15 minutes, unless one is right. */
 	readonly loginLimit: number;
+	/** REGISTRATION_LIMIT: tries to register from one address in 15 minutes. */
+	readonly registrationLimit: number;
 	/** WEBHOOK_PRIVATE_HOSTS: hosts, as `URL` writes them, that webhooks may go to although private, also without TLS. */
 	readonly webhookPrivateHosts: readonly string[];
 	/** SMTP_URL: the server that mail is sent by, or null for mail into files under `dataDir`. */
@@ -90,6 +92,7 @@ export function env(source: NodeJS.ProcessEnv = process.env): Env {
 		userRateLimit: integer("RATE_LIMIT_USER", text("RATE_LIMIT_USER", "10000"), 1, MAX_RATE_LIMIT),
 		addressRateLimit: integer("RATE_LIMIT_ADDRESS", text("RATE_LIMIT_ADDRESS", "10000"), 1, MAX_RATE_LIMIT),
 		loginLimit: integer("LOGIN_LIMIT", text("LOGIN_LIMIT", "60"), 1, MAX_RATE_LIMIT),
+		registrationLimit: integer("REGISTRATION_LIMIT", text("REGISTRATION_LIMIT", "20"), 1, MAX_RATE_LIMIT),
 		webhookPrivateHosts: list(text("WEBHOOK_PRIVATE_HOSTS", "")).map((host) => hostName(host)),
 		smtpUrl: text("SMTP_URL", "") ? smtpUrl(text("SMTP_URL", "")) : null,
 		mailFrom: mailFrom(text("MAIL_FROM", text("SMTP_URL", "") ? "" : "notifications@localhost")),

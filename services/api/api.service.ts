@@ -50,6 +50,7 @@ const route = {
 		if (endpoint.streams) this.streams.take(response);
 		request.$params = await parametersOf(endpoint, request, request.$params.params, request.query);
 		if (endpoint.guarded) await this.rates.countLogin(String(request.$params[endpoint.guarded]), addressIn(ctx));
+		if (endpoint.registers) await this.rates.countRegistration(addressIn(ctx));
 		failpoint("api.before_call");
 	},
 

@@ -10,6 +10,7 @@ const credentials = { body: true, oversized: "VALIDATION_FAILED" } as const;
 const USERS = [
 	endpoint("POST", "/api/users", "auth.register", {
 		...credentials,
+		registers: true,
 		status: 201,
 		answer: (user) => ({ headers: { Location: `/api/users/${user.user_id}` }, body: user }),
 	}),

@@ -6,9 +6,9 @@ import type { Env } from "../../lib/env.ts";
 import { refuse } from "../../lib/refuse.ts";
 import { hashOf } from "../../lib/token-hash.ts";
 import { networkOf } from "./client-address.ts";
-import { LOGIN_WINDOW_S, RATE_WINDOW_S, REDIS_REST_MS, RETRY_AFTER_S } from "./limits.ts";
+import { LOGIN_WINDOW_S, RATE_WINDOW_S, REDIS_REST_MS, REGISTRATION_WINDOW_S, RETRY_AFTER_S } from "./limits.ts";
 
-type Settings = Pick<Env, "namespace" | "userRateLimit" | "addressRateLimit" | "loginLimit">;
+type Settings = Pick<Env, "namespace" | "userRateLimit" | "addressRateLimit" | "loginLimit" | "registrationLimit">;
 
 export interface RateLimits {
 	/** What every answer tells of them, as `RateLimit-Policy` has it. */
@@ -26,6 +26,8 @@ export interface RateLimits {
 	countLogin(account: string, address: string): Promise<void>;
 	/** Forgets the tries, since one was right. */
 	forgetLogins(account: string, address: string): Promise<void>;
+	/** Counts a try to register from an address; refuses `RATE_LIMITED`. */
+	countRegistration(address: string): Promise<void>;
 }
 
 /** Counts something by key, or only looks at its count; null when there is none. */
@@ -37,17 +39,18 @@ interface Counter {
 
 /** Counts requests: in `redis` together with the other gateways, or in the memory of this one. */
 export function rateLimits(settings: Settings, redis: Redis | null): RateLimits {
-	const { namespace, userRateLimit, addressRateLimit, loginLimit } = settings;
+	const { namespace, userRateLimit, addressRateLimit, loginLimit, registrationLimit } = settings;
 	const limiter = (name: string, points: number, duration: number, storeClient: Redis | null): RateLimiterAbstract => {
 		const options = { keyPrefix: `${namespace}-rate-${name}`, points, duration };
 		return storeClient ? new RateLimiterRedis({ ...options, storeClient }) : new RateLimiterMemory(options);
 	};
-	const requests = (name: string, points: number) => {
-		const own = counting(limiter(name, points, RATE_WINDOW_S, null));
-		return redis ? orElse(counting(limiter(name, points, RATE_WINDOW_S, redis)), own) : own;
+	const counter = (name: string, points: number, duration: number) => {
+		const own = counting(limiter(name, points, duration, null));
+		return redis ? orElse(counting(limiter(name, points, duration, redis)), own) : own;
 	};
-	const users = requests("user", userRateLimit);
-	const addresses = requests("address", addressRateLimit);
+	const users = counter("user", userRateLimit, RATE_WINDOW_S);
+	const addresses = counter("address", addressRateLimit, RATE_WINDOW_S);
+	const registrations = counter("registration", registrationLimit, REGISTRATION_WINDOW_S);
 	const logins = limiter("login", loginLimit, LOGIN_WINDOW_S, redis);
 	const countLogins = counting(logins).count;
 
@@ -62,6 +65,7 @@ export function rateLimits(settings: Settings, redis: Redis | null): RateLimits 
 			`"user";q=${userRateLimit};w=${RATE_WINDOW_S}`,
 			`"address";q=${addressRateLimit};w=${RATE_WINDOW_S}`,
 			`"login";q=${loginLimit};w=${LOGIN_WINDOW_S}`,
+			`"registration";q=${registrationLimit};w=${REGISTRATION_WINDOW_S}`,
 		].join(", "),
 		countUser: ({ user_id, key_id }, response) =>
 			admit("user", userRateLimit, users.count(key_id ?? user_id), response),
@@ -82,6 +86,10 @@ export function rateLimits(settings: Settings, redis: Redis | null): RateLimits 
 		async forgetLogins(account, address) {
 			// What cannot be forgotten ends by itself.
 			await logins.delete(loginKey(account, address)).catch(() => {});
+		},
+		async countRegistration(address) {
+			const { consumedPoints, msBeforeNext } = await registrations.count(networkOf(address));
+			if (consumedPoints > registrationLimit) throw tooMany("Too many tries to register", msBeforeNext);
 		},
 	};
 }
