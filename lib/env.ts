@@ -8,6 +8,9 @@ const MAX_RATE_LIMIT = 1_000_000;
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace"] as const;
 const LOG_FORMATS = ["text", "json"] as const;
 
+/** A URL, or what somebody took for one, that has nothing but a host, with a port and a path at most. */
+const HOST = /^([a-z][a-z\d+.-]*:\/\/)?([\w.-]+|\[[\da-f:.]+\])(:\d+)?(\/[\w/.-]*)?$/i;
+
 /** JetStream keeps no more. */
 const MAX_REPLICAS = 5;
 
@@ -267,6 +270,10 @@ function databaseUrl(service: string, source: NodeJS.ProcessEnv): string {
 	return value;
 }
 
+/** A wrong URL as it may be shown. Where its password begins and ends is not known, so only a host is. */
 function withoutPassword(url: string): string {
-	return url.replace(/:[^:@/]*@/, ":***@");
+	if (HOST.test(url)) return url;
+	const [scheme = ""] = /^[a-z][a-z\d+.-]*:\/\//i.exec(url) ?? [];
+	const rest = url.slice(url.lastIndexOf("@") + 1);
+	return rest !== url && HOST.test(rest) ? `${scheme}***@${rest}` : `${scheme}***`;
 }
