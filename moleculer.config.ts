@@ -2,6 +2,7 @@ import { type BrokerOptions, Errors } from "moleculer";
 import { type Env, env } from "./lib/env.ts";
 import { jsonLine, type LoggerBindings, shown } from "./lib/log-format.ts";
 import { refuse } from "./lib/refuse.ts";
+import { useOwnShard } from "./lib/shard.ts";
 import { cacher } from "./lib/shared-cache.ts";
 import { circuitBreaker, isSpared } from "./middlewares/circuit-breaker.ts";
 import { deadline } from "./middlewares/deadline.ts";
@@ -78,6 +79,7 @@ function formatJson(level: string, args: unknown[], bindings: LoggerBindings): s
 
 /** The broker of a node, as the environment wants it. */
 export function brokerOptions(settings: Env = env()): BrokerOptions {
+	useOwnShard();
 	return {
 		namespace: settings.namespace,
 		nodeID: settings.nodeId,

@@ -4,9 +4,6 @@ import { runCommand, usageError } from "./run.ts";
 /** A node that takes longer to say that it is there is as good as gone. */
 const TIMEOUT_MS = 3_000;
 
-/** 1 once every service of the node has started, 0 before and when it stops. */
-const STARTED = /^node_started(?:\{.*\})? 1\b/m;
-
 async function ask(port: number, path: string): Promise<Response> {
 	const url = `http://127.0.0.1:${port}${path}`;
 	try {
@@ -17,14 +14,14 @@ async function ask(port: number, path: string): Promise<Response> {
 	}
 }
 
-/** Whether the gateway answers and sees the whole cluster. */
+/** Whether the gateway takes orders. */
 async function isGatewayReady(port: number): Promise<boolean> {
 	return (await ask(port, "/health/ready")).ok;
 }
 
 /** The metrics port answers from the very start of a process: what counts is what it says. */
 async function hasNodeStarted(port: number): Promise<boolean> {
-	return STARTED.test(await (await ask(port, "/metrics")).text());
+	return (await ask(port, "/started")).ok;
 }
 
 // Asked by containers: exits with 0 when the node beside it, of the same environment, serves.

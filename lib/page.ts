@@ -4,6 +4,8 @@ import { refuseFields } from "./refuse.ts";
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 500;
 const MAX_CURSOR_LENGTH = 200;
+/** Nodes send each other messages of up to 1 MiB: a longer answer would be lost. */
+const MAX_PAGE_BYTES = 900_000;
 
 /** The rules for `limit` and `cursor` of every list. */
 export const pageRules = {
@@ -29,19 +31,26 @@ export function positionOf(query: { readonly limit?: number; readonly cursor?: s
 	return { limit, after };
 }
 
-/** A page of `rows`, read with `limit + 1` so that one more tells of a next page. */
+/**
+ * A page of `rows`, read with `limit + 1` so that one more tells of a next page. It has fewer than `limit` items when
+ * more would not fit into a message.
+ */
 export function pageOf<Row, T>(
 	rows: readonly Row[],
 	limit: number,
 	keyOf: (row: Row) => string,
 	show: (row: Row) => T,
 ): Page<T> {
-	const shown = rows.slice(0, limit);
-	const last = shown.at(-1);
-	return {
-		items: shown.map(show),
-		next_cursor: rows.length > limit && last !== undefined ? cursorOf(keyOf(last)) : null,
-	};
+	const items: T[] = [];
+	let bytes = 0;
+	for (const row of rows.slice(0, limit)) {
+		const item = show(row);
+		bytes += Buffer.byteLength(JSON.stringify(item));
+		if (bytes > MAX_PAGE_BYTES && items.length > 0) break;
+		items.push(item);
+	}
+	const last = rows[items.length - 1];
+	return { items, next_cursor: rows.length > items.length && last !== undefined ? cursorOf(keyOf(last)) : null };
 }
 
 /** The cursor that stands for `key`. */

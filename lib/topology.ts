@@ -43,6 +43,17 @@ export const TELLERS = [
 /** Every service of the cluster: the folders under `services/`, the values of `SERVICES`, what readiness waits for. */
 export const SERVICE_NAMES = ["api", "health", "metrics", ...STATEFUL_SERVICES] as const;
 
+/** Without these no order is placed; without the others orders still are, and the cluster is only degraded. */
+const ORDER_PATH = [
+	"api",
+	"auth",
+	"data",
+	"orders",
+	"risk",
+	"trading",
+	"users",
+] as const satisfies readonly ServiceName[];
+
 export type StatefulService = (typeof STATEFUL_SERVICES)[number];
 export type ConsumerName = (typeof CONSUMERS)[number];
 export type ServiceName = (typeof SERVICE_NAMES)[number];
@@ -50,6 +61,11 @@ export type ServiceName = (typeof SERVICE_NAMES)[number];
 /** Whether the service keeps a database. */
 export function isStateful(name: string): name is StatefulService {
 	return (STATEFUL_SERVICES as readonly string[]).includes(name);
+}
+
+/** Whether no order can be placed while nobody serves the service. */
+export function isOnOrderPath(name: string): boolean {
+	return (ORDER_PATH as readonly string[]).includes(name);
 }
 
 /** The database of a service, e.g. `orders_db`. */

@@ -1,4 +1,4 @@
-import type { Middleware } from "moleculer";
+import type { Middleware, ServiceBroker } from "moleculer";
 import type { Env } from "../lib/env.ts";
 import { measureProcess } from "../lib/metrics/process.ts";
 import { openMetrics } from "../lib/metrics/registry.ts";
@@ -8,6 +8,11 @@ import { serveMetrics } from "../lib/metrics/server.ts";
 export function metrics({ metricsPort: port, host }: Pick<Env, "metricsPort" | "host">): Middleware {
 	if (port === null) return { name: "Metrics" };
 	const closers: (() => Promise<void> | void)[] = [];
+	let hasStarted = false;
+	const tell = (broker: ServiceBroker, started: boolean) => {
+		hasStarted = started;
+		openMetrics(broker).set("node_started", {}, Number(started));
+	};
 	return {
 		name: "Metrics",
 		created(broker) {
@@ -15,13 +20,13 @@ export function metrics({ metricsPort: port, host }: Pick<Env, "metricsPort" | "
 		},
 		async starting(broker) {
 			const opened = openMetrics(broker);
-			closers.push(measureProcess(opened), await serveMetrics(opened, host, port));
+			closers.push(measureProcess(opened), await serveMetrics(opened, { host, port, hasStarted: () => hasStarted }));
 		},
 		async started(broker) {
-			openMetrics(broker).set("node_started", {}, 1);
+			tell(broker, true);
 		},
 		async stopping(broker) {
-			openMetrics(broker).set("node_started", {}, 0);
+			tell(broker, false);
 		},
 		async stopped() {
 			for (const close of closers.splice(0)) await close();

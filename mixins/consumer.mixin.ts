@@ -69,10 +69,7 @@ export function consumer(name: string, { recordedIn, except = [] }: Options = {}
 						keepsInbox: !recordedIn,
 						logger: this.logger,
 					});
-					this.stopGauges = pollGauges(this.broker, { consumer: name }, GAUGES, async () => {
-						const { delay_ms, ...backlog } = await backlogOf(this);
-						return { ...backlog, delay_ms: delay_ms ?? 0 };
-					});
+					this.stopGauges = showBacklog(this, name);
 				},
 				async function stopped() {
 					this.stopGauges?.();
@@ -89,13 +86,27 @@ export function consumer(name: string, { recordedIn, except = [] }: Options = {}
 	});
 }
 
-const GAUGES = {
-	waiting: "consumer_waiting_events",
-	delay_ms: "consumer_delay_ms",
+const TRANSPORT_GAUGES = { waiting: "consumer_waiting_events", delay_ms: "consumer_delay_ms" } as const;
+
+const DATABASE_GAUGES = {
 	retrying: "consumer_retrying_events",
 	parked: "consumer_parked_events",
 	dead: "consumer_dead_letters",
 } as const;
+
+/** Apart from each other: while the database is away what waits for it grows. Gives a way to stop it. */
+function showBacklog(service: Consuming, name: string): () => void {
+	const { broker, db } = service;
+	const { waiting, delayMs } = running(service);
+	const stops = [
+		pollGauges(broker, { consumer: name }, TRANSPORT_GAUGES, async () => ({
+			waiting: await waiting(),
+			delay_ms: delayMs() ?? 0,
+		})),
+		pollGauges(broker, { consumer: name }, DATABASE_GAUGES, () => deliveryCounts(db)),
+	];
+	return () => stops.forEach((stop) => stop());
+}
 
 async function backlogOf(service: Consuming) {
 	const consumption = running(service);

@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import { type Db, openDb } from "../lib/db.ts";
 import { env } from "../lib/env.ts";
+import { pollMetrics } from "../lib/metrics/poll.ts";
 import { showPool } from "../lib/metrics/pool.ts";
 import { pendingMigrations } from "../lib/migrate.ts";
 import { isRefusal } from "../lib/refuse.ts";
@@ -22,6 +23,11 @@ const SERVICES_FOLDER = path.join(import.meta.dirname, "..", "services");
 /** How soon a database that is away is asked again. */
 const RETRY_MS = 500;
 
+interface Vars {
+	db: Db;
+	stopAsking: (() => void) | null;
+}
+
 interface Options {
 	/** The role that the service's statements run under, where they may do less than the tables' owner. */
 	readonly role?: string;
@@ -32,13 +38,13 @@ interface Options {
  * that lacks a migration.
  */
 export function database(name: string, options: Options = {}) {
-	return mixin<{}, { db: Db }>({
+	return mixin<{}, Vars>({
 		methods: {},
 		actions: {
 			[DATABASE_CHECK]: {
 				auth: "internal",
 				async handler(this: unknown) {
-					await (this as Database).db.query("SELECT 1");
+					await ask((this as Database).db);
 				},
 			},
 		},
@@ -52,17 +58,30 @@ export function database(name: string, options: Options = {}) {
 			});
 			showPool(this.broker, name, db);
 			this.db = tracedDb(this.broker, name, db);
+			this.stopAsking = null;
 		},
 		async started() {
+			this.stopAsking = pollMetrics(
+				this.broker,
+				() => ask(this.db),
+				(metrics, answered) => metrics.set("database_up", { service: name }, Number(answered !== null)),
+			);
 			const pending = await onceReachable(this.logger, () =>
 				pendingMigrations(this.db, path.join(SERVICES_FOLDER, name, "migrations")),
 			);
 			if (pending.length > 0) throw new Error(`${name}: run 'npm run migrate' first, missing: ${pending.join(", ")}`);
 		},
 		async stopped() {
+			this.stopAsking?.();
 			await this.db.close();
 		},
 	});
+}
+
+/** Rejects unless the database answers. */
+async function ask(db: Db): Promise<true> {
+	await db.query("SELECT 1");
+	return true;
 }
 
 async function onceReachable<T>(logger: ServiceBroker["logger"], read: () => Promise<T>): Promise<T> {

@@ -48,7 +48,7 @@ export function openCrew(
 	async function allServe(): Promise<void> {
 		const patience = performance.now() + READY_PATIENCE_MS;
 		for (const { plan } of nodes) {
-			while (!isKnown(plan) || (plan.url !== null && !(await isReady(plan.url)))) {
+			while (!isKnown(plan) || (plan.url !== null && !(await seesAll(plan.url)))) {
 				if (performance.now() > patience) throw usageError(`${plan.name} does not become ready: see the logs`);
 				await delay(READY_POLL_MS);
 			}
@@ -94,9 +94,12 @@ export function openCrew(
 	};
 }
 
-function isReady(url: string): Promise<boolean> {
-	return fetch(`${url}/health/ready`).then(
-		({ ok }) => ok,
-		() => false,
-	);
+/** A gateway may be ready, and not know yet of a node that has just come back. */
+async function seesAll(url: string): Promise<boolean> {
+	try {
+		const { status } = (await (await fetch(`${url}/health`)).json()) as { readonly status: string };
+		return status === "ok";
+	} catch {
+		return false;
+	}
 }

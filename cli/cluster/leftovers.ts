@@ -20,13 +20,20 @@ export interface Records {
 const END_PATIENCE_MS = 30_000;
 const POLL_MS = 50;
 
-/** Records of the processes in `folder`. */
-export function openRecords(folder: string): Records {
+/** Records of the processes in `folder`; `tell` is told when they cannot be kept, as on a full disk. */
+export function openRecords(folder: string, tell: (line: string) => void): Records {
 	const known = new Map<number, Known>();
 	const file = recordsFile(folder);
 	const save = () => {
 		writeFileSync(`${file}.new`, JSON.stringify([...known.values()]), { mode: 0o600 });
 		renameSync(`${file}.new`, file);
+	};
+	const keep = () => {
+		try {
+			save();
+		} catch (error) {
+			tell(`It could not be written down what runs, for a start after a kill -9: ${(error as Error).message}`);
+		}
 	};
 	save();
 	return {
@@ -34,10 +41,10 @@ export function openRecords(folder: string): Records {
 			const started = startOf(pid);
 			if (started === null) return;
 			known.set(pid, { name, pid, started });
-			save();
+			keep();
 		},
 		remove(pid) {
-			if (known.delete(pid)) save();
+			if (known.delete(pid)) keep();
 		},
 	};
 }

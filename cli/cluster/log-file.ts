@@ -17,7 +17,13 @@ export function openLog(file: string): number {
 /** Keeps `files` from growing without bound; gives what ends it. */
 export function boundLogs(files: readonly string[], maxBytes: number = MAX_LOG_BYTES): () => void {
 	const timer = setInterval(() => {
-		for (const file of files) if (existsSync(file) && statSync(file).size > maxBytes) putAside(file);
+		for (const file of files) {
+			try {
+				if (existsSync(file) && statSync(file).size > maxBytes) putAside(file);
+			} catch {
+				// On a full disk there is no room for two; what writes into it finds none either.
+			}
+		}
 	}, CHECK_MS);
 	timer.unref();
 	return () => clearInterval(timer);

@@ -82,7 +82,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 		const left = await endLeftovers(folder);
 		if (left.length > 0) tell(`Ended what a killed cluster had left running: ${left.join(", ")}`);
 		const ports = await gatewayPorts(settings, options.scale.api);
-		const records = openRecords(folder);
+		const records = openRecords(folder, tell);
 
 		const surroundings: Surroundings = {
 			folder,

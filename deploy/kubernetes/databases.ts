@@ -11,6 +11,7 @@ import {
 	type Manifest,
 	metadata,
 	NO_KUBERNETES,
+	patiently,
 	podsOf,
 	resources,
 	runAs,
@@ -104,8 +105,7 @@ function container(service: StatefulService): Container {
 			...(service === "audit" ? [fromSecret("AUDIT_SERVICE_PASSWORD", "AUDIT_SERVICE_PASSWORD")] : []),
 		],
 		ports: [{ name: "postgres", containerPort: POSTGRES_PORT }],
-		// After a crash it reads its log first: that may take long, and is no reason to end it.
-		startupProbe: { ...accepts, periodSeconds: 5, failureThreshold: 360 },
+		startupProbe: { ...accepts, ...patiently(5) },
 		livenessProbe: { ...accepts, periodSeconds: 15, failureThreshold: 6 },
 		readinessProbe: { ...accepts, periodSeconds: 5 },
 		resources: resources("250m", "1Gi", "2"),

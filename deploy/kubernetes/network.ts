@@ -70,7 +70,7 @@ export function networkManifests(): NetworkPolicy[] {
 	];
 }
 
-/** Webhooks and mail. */
+/** Webhooks and mail, by IPv4: of IPv6 pods themselves may have public addresses. */
 function outside(): NetworkPolicy[] {
 	return Object.entries(NODES).flatMap(([name, { outside: reached = [] }]) => {
 		if (reached.length === 0) return [];

@@ -12,6 +12,7 @@ import {
 	type Manifest,
 	metadata,
 	NO_KUBERNETES,
+	patiently,
 	podsOf,
 	resources,
 	runAs,
@@ -103,28 +104,20 @@ function deployment(name: string, shape: NodeShape): Deployment {
 	};
 }
 
-/** Answers while the process is alive, whatever it waits for: nobody is ended because NATS or a database is away. */
-const ALIVE: Probe = {
-	httpGet: { path: "/metrics", port: "metrics" },
-	periodSeconds: 10,
-	timeoutSeconds: 5,
-	failureThreshold: 6,
-};
+const asked = (path: "/live" | "/started"): Probe => ({ httpGet: { path, port: "metrics" }, timeoutSeconds: 5 });
 
-/** The port answers before the node has started, so the first question goes further; later a cheap one does. */
+/**
+ * The port answers before the node has started. Then `/live` does while the process is alive, whatever it waits for:
+ * nobody who works is ended because NATS or a database is away.
+ */
 const NODE_PROBES: Pick<Container, "startupProbe" | "livenessProbe" | "readinessProbe"> = {
-	startupProbe: {
-		exec: { command: ["node", "cli/probe.ts"] },
-		periodSeconds: 3,
-		timeoutSeconds: 5,
-		failureThreshold: 60,
-	},
-	livenessProbe: ALIVE,
-	readinessProbe: { ...ALIVE, periodSeconds: 5, failureThreshold: 3 },
+	startupProbe: { ...asked("/started"), ...patiently(3) },
+	livenessProbe: { ...asked("/live"), periodSeconds: 10, failureThreshold: 6 },
+	readinessProbe: { ...asked("/started"), periodSeconds: 5, failureThreshold: 3 },
 };
 
 const GATEWAY_PROBES: typeof NODE_PROBES = {
-	startupProbe: { httpGet: { path: "/health/live", port: "http" }, periodSeconds: 2, failureThreshold: 90 },
+	startupProbe: { httpGet: { path: "/health/live", port: "http" }, ...patiently(2) },
 	livenessProbe: { httpGet: { path: "/health/live", port: "http" }, periodSeconds: 10, timeoutSeconds: 5 },
 	readinessProbe: { httpGet: { path: "/health/ready", port: "http" }, periodSeconds: 3, timeoutSeconds: 3 },
 };

@@ -8,6 +8,7 @@ import type {
 	Namespace,
 	PodSecurityContext,
 	PodSpec,
+	Probe,
 	ResourceRequirements,
 	Service,
 } from "kubernetes-types/core/v1.d.ts";
@@ -33,6 +34,9 @@ export const NAMESPACE = "autogrowthtrading";
 
 /** Where a cluster's Prometheus, and a collector of traces, are looked for. */
 export const MONITORING_NAMESPACE = "monitoring";
+
+/** A database reads its log after a crash, which may take long; who waits for one has as much time. */
+export const START_PATIENCE_S = 30 * 60;
 
 const NAME_LABEL = "app.kubernetes.io/name";
 
@@ -90,6 +94,11 @@ export const NO_KUBERNETES: Pick<PodSpec, "automountServiceAccountToken" | "enab
 	automountServiceAccountToken: false,
 	enableServiceLinks: false,
 };
+
+/** How often what starts is asked, every `periodS`, until it is ended for not having started. */
+export function patiently(periodS: number): Required<Pick<Probe, "periodSeconds" | "failureThreshold">> {
+	return { periodSeconds: periodS, failureThreshold: START_PATIENCE_S / periodS };
+}
 
 /** What is asked for and, of the memory, what is the most: one that needs more is better ended than swapped. */
 export function resources(cpu: string, memory: string, cpuLimit: string): ResourceRequirements {

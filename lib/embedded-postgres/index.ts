@@ -68,10 +68,13 @@ export async function startPostgres(options: ServerOptions): Promise<PostgresSer
 	const password = await initialize(installation);
 	await stopLeftover(installation);
 	const port = await freePort(options.port);
-	const startIt = () => start(installation, port, options);
-	await startIt();
+	await start(installation, port, options);
+	const restart = async () => {
+		await dropStalePid(installation);
+		await start(installation, port, options);
+	};
 	const pid = () => serverPid(installation);
-	const charge = { pid, start: startIt, lastWords: () => logTail(logFile(installation)) };
+	const charge = { pid, start: restart, lastWords: () => logTail(logFile(installation)) };
 	const keeper = options.keep && keepRunning(charge, await pid(), options.keep);
 	return {
 		port,
@@ -199,25 +202,29 @@ async function stopLeftover(installation: Installation): Promise<void> {
 
 async function isRunning(installation: Installation): Promise<boolean> {
 	const { account, data, pgCtl } = installation;
-	if ((await serverPid(installation)) === null) {
-		await rm(pidFile(installation), { force: true });
-		return false;
-	}
+	if (await dropStalePid(installation)) return false;
 	return run(pgCtl, ["status", "-D", data], runAs(account)).then(
 		() => true,
 		() => false,
 	);
 }
 
+/** Removes what a server that is no more has left in its place; false when there is a server. */
+async function dropStalePid(installation: Installation): Promise<boolean> {
+	if ((await serverPid(installation)) !== null) return false;
+	await rm(pidFile(installation), { force: true });
+	return true;
+}
+
 /** The server's process; null when there is none. */
 async function serverPid(installation: Installation): Promise<number | null> {
-	const text = await readFile(pidFile(installation), "utf8").catch(() => "");
-	const pid = Number.parseInt(text, 10);
-	if (Number.isNaN(pid)) return null;
+	if (!existsSync(pidFile(installation))) return null;
+	const pid = Number.parseInt(await readFile(pidFile(installation), "utf8"), 10);
 	// After a crash of the machine the number may be that of any other program, which PostgreSQL would wait for; so
 	// it would for a server that was killed and that nobody has asked how it ended: a zombie.
 	if (!existsSync("/proc/self")) return isThere(pid) ? pid : null;
-	const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+	const statFile = `/proc/${pid}/stat`;
+	const stat = existsSync(statFile) ? await readFile(statFile, "utf8") : "";
 	return /\(postgres\) [^ZX]/.test(stat) ? pid : null;
 }
 

@@ -31,18 +31,26 @@ const MAX_BACKOFF_MS = 30_000;
 /** What has run so long may begin with the first backoff again. */
 const STEADY_MS = 60_000;
 
-/** Starts the server, which runs as process `pid`, again whenever it has ended, and tells of it. */
-export function keepRunning(charge: Charge, pid: number | null, tell: (lines: string) => void): Keeper {
+/** Starts the server, which runs as process `firstPid`, again whenever it has ended, and tells of it. */
+export function keepRunning(charge: Charge, firstPid: number | null, tell: (lines: string) => void): Keeper {
 	const stopped = new AbortController();
-	let status: KeptStatus = { state: "ready", pid, restarts: 0, since: new Date() };
+	let status: KeptStatus = { state: "ready", pid: firstPid, restarts: 0, since: new Date() };
 	let backoffMs = FIRST_BACKOFF_MS;
 	const watching = watch();
 
 	async function watch(): Promise<void> {
 		while (await rest(LOOK_MS)) {
-			if ((await charge.pid()) === null) await revive();
+			if (await isGone()) await revive();
 			else if (Date.now() - status.since.getTime() > STEADY_MS) backoffMs = FIRST_BACKOFF_MS;
 		}
+	}
+
+	/** Of a server that cannot be looked at, as when no file can be opened, nobody knows. */
+	function isGone(): Promise<boolean> {
+		return charge.pid().then(
+			(pid) => pid === null,
+			() => false,
+		);
 	}
 
 	async function revive(): Promise<void> {
@@ -51,7 +59,8 @@ export function keepRunning(charge: Charge, pid: number | null, tell: (lines: st
 		while (status.state === "died" && (await rest(backoffMs))) {
 			backoffMs = Math.min(2 * backoffMs, MAX_BACKOFF_MS);
 			try {
-				await charge.start();
+				// A start that took too long to be waited for may have come to its end meanwhile.
+				if ((await charge.pid()) === null) await charge.start();
 				status = { state: "ready", pid: await charge.pid(), restarts: status.restarts + 1, since: new Date() };
 			} catch (error) {
 				tell((error as Error).message);

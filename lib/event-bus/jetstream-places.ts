@@ -48,22 +48,33 @@ async function nextOf(jsm: JetStreamManager, stream: string, seq: number, subjec
 }
 
 /**
- * Purges what is older than `ageMs` and acknowledged by every consumer of the stream. `places` are those that must be
- * there: one that is missing is being made anew, and nobody knows how far it has come.
+ * Purges what every consumer of the stream has acknowledged, and is older than `ageMs` while there are no more than
+ * `bytes`. `places` are those that must be there: one that is missing is being made anew, and nobody knows how far it
+ * has come.
  */
 export async function forgetHandled(
 	jsm: JetStreamManager,
 	stream: string,
-	ageMs: number,
+	{ ageMs, bytes }: { readonly ageMs: number; readonly bytes: number },
 	places: readonly string[],
 ): Promise<void> {
-	const firstYoung = await firstSince(jsm, stream, new Date(Date.now() - ageMs));
+	const { state } = await jsm.streams.info(stream);
+	const firstNew = state.last_seq + 1;
+	const firstYoung = state.bytes > bytes ? firstNew : await firstSince(jsm, stream, new Date(Date.now() - ageMs));
 	const found = await consumersOf(jsm, stream);
 	if (found.size === 0 || places.some((place) => !found.has(place))) return;
-	const firstUnhandled = Math.min(...[...found.values()].map((info) => info.ack_floor.stream_seq + 1));
-	const firstKept = Math.min(firstYoung, firstUnhandled);
+	const firstKept = Math.min(firstNew, firstYoung, ...(await firstUnhandled(jsm, stream, [...found.values()])));
 	// The server takes a purge up to the very first message for one of everything.
 	if (firstKept > 1) await jsm.streams.purge(stream, { seq: firstKept });
+}
+
+/** The first message that each consumer has yet to acknowledge: a floor is not moved by messages for others. */
+function firstUnhandled(jsm: JetStreamManager, stream: string, consumers: readonly ConsumerInfo[]): Promise<number[]> {
+	return Promise.all(
+		consumers.map(({ ack_floor, config: { filter_subject = ">" } }) =>
+			nextOf(jsm, stream, ack_floor.stream_seq + 1, filter_subject),
+		),
+	);
 }
 
 async function consumersOf(jsm: JetStreamManager, stream: string): Promise<Map<string, ConsumerInfo>> {

@@ -1,4 +1,5 @@
 import { AckPolicy, DeliverPolicy, type JetStreamManager, type JsMsg, nanos } from "nats";
+import { validate as isUuid } from "uuid";
 import type { Envelope } from "../../contracts/events.ts";
 import type { Session } from "./jetstream-session.ts";
 import { pause } from "./leader.ts";
@@ -120,9 +121,18 @@ async function pump(
 /** The event in `message`; none when somebody else has written something else to the subject. */
 function decode(message: JsMsg, logger: BusLogger): Envelope[] {
 	try {
-		return [message.json<Envelope>()];
+		const event = message.json<Envelope>();
+		if (!isEnvelope(event)) throw new Error("it lacks what every event has");
+		return [event];
 	} catch (error) {
 		logger.error(`Message ${message.seq} of the stream is no event and is dropped`, error);
 		return [];
 	}
+}
+
+/** Whether it has that by which the bus knows events. */
+function isEnvelope(value: Partial<Envelope> | null): boolean {
+	const { event_id, type, aggregate_id, aggregate_seq } = value ?? {};
+	const texts = [type, aggregate_id].every((text) => typeof text === "string");
+	return texts && isUuid(event_id) && Number.isSafeInteger(aggregate_seq);
 }

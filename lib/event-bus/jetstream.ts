@@ -65,7 +65,7 @@ export function jetStreamTransport({ servers, namespace, replicas = 1, logger }:
 				},
 			};
 		},
-		forget: (ageMs, places) => sessions.use(({ jsm }) => forgetHandled(jsm, stream, ageMs, places)),
+		forget: (kept, places) => sessions.use(({ jsm }) => forgetHandled(jsm, stream, kept, places)),
 		close: () => sessions.close(),
 	};
 }

@@ -49,8 +49,11 @@ export interface Transport {
 	 */
 	handledUpTo(receipt: Receipt, sources: readonly string[]): Promise<ReadonlyMap<string, boolean>>;
 	consume(subscription: Subscription): Consumption;
-	/** Drops what is older than `ageMs` and handled in all of `places`: nothing when one of them is not there. */
-	forget(ageMs: number, places: readonly string[]): Promise<void>;
+	/**
+	 * Drops what is handled in all of `places` and older than `ageMs`, or of any age when there are more than `bytes` in
+	 * all. Drops nothing when one of `places` is not there.
+	 */
+	forget(kept: { readonly ageMs: number; readonly bytes: number }, places: readonly string[]): Promise<void>;
 	close(): Promise<void>;
 }
 

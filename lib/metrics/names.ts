@@ -81,6 +81,11 @@ export const METRICS = {
 	consumer_parked_events: { type: "gauge", labels: ["consumer"], help: "Events that wait for an earlier one" },
 	consumer_dead_letters: { type: "gauge", labels: ["consumer"], help: "Events that were given up on" },
 
+	database_up: {
+		type: "gauge",
+		labels: ["service"],
+		help: "1 while the node reaches the service's database, else 0",
+	},
 	database_pool_connections: {
 		type: "gauge",
 		labels: ["service", "state"],

@@ -6,25 +6,31 @@ import { type Metrics, metricsOf } from "./registry.ts";
 const POLL_MS = 5_000;
 
 /**
- * Has `update` set what must be waited for, now and every `everyMs`, one time after the other. Does nothing on a node
- * without metrics. Gives a way to stop it.
+ * Has what must be waited for read now and every `everyMs`, one time after the other, and shown. `show` is given null
+ * when it could not be read, or not before the next time: what nobody knows any more is not to be shown as it was. Does
+ * nothing on a node without metrics. Gives a way to stop it.
  */
-export function pollMetrics(
+export function pollMetrics<Reading>(
 	broker: ServiceBroker,
-	update: (metrics: Metrics) => Promise<void>,
+	read: () => Promise<Reading>,
+	show: (metrics: Metrics, reading: Reading | null) => void,
 	everyMs = POLL_MS,
 ): () => void {
 	const metrics = metricsOf(broker);
 	if (!metrics) return () => {};
-	let running: Promise<void> | null = null;
-	const poll = () => {
-		// What cannot be read now is read the next time: a gauge that stands still is an alert of its own.
-		running ??= update(metrics)
-			.catch((error) => broker.logger.debug("a gauge stands still", error))
-			.finally(() => (running = null));
+	let isReading = false;
+	const poll = async () => {
+		if (isReading) return show(metrics, null);
+		isReading = true;
+		const reading = await read().catch((error) => {
+			broker.logger.debug("a gauge cannot be read", error);
+			return null;
+		});
+		isReading = false;
+		show(metrics, reading);
 	};
-	poll();
-	const timer = setInterval(poll, everyMs);
+	void poll();
+	const timer = setInterval(() => void poll(), everyMs);
 	return () => clearInterval(timer);
 }
 
@@ -34,10 +40,14 @@ export function pollGauges<Key extends string, N extends GaugeName>(
 	labels: LabelsOf<N>,
 	names: Readonly<Record<Key, N>>,
 	read: () => Promise<Readonly<Record<NoInfer<Key>, number>>>,
+	everyMs = POLL_MS,
 ): () => void {
 	const entries = Object.entries(names) as [Key, N][];
-	return pollMetrics(broker, async (metrics) => {
-		const values = await read();
-		for (const [key, name] of entries) metrics.set(name, labels, values[key]);
-	});
+	const show = (metrics: Metrics, values: Readonly<Record<Key, number>> | null) => {
+		for (const [key, name] of entries) {
+			if (values) metrics.set(name, labels, values[key]);
+			else metrics.remove(name, labels);
+		}
+	};
+	return pollMetrics(broker, read, show, everyMs);
 }

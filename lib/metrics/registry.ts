@@ -14,7 +14,9 @@ export interface Metrics {
 	increment<N extends CounterName>(name: N, labels: LabelsOf<N>, by?: number): void;
 	set<N extends GaugeName>(name: N, labels: LabelsOf<N>, value: number): void;
 	observe<N extends HistogramName>(name: N, labels: LabelsOf<N>, seconds: number): void;
-	/** Forgets what a gauge has shown. */
+	/** Forgets what a gauge has shown with these labels. */
+	remove<N extends GaugeName>(name: N, labels: LabelsOf<N>): void;
+	/** Forgets all that a gauge has shown. */
 	clear(name: GaugeName): void;
 	/** Runs `update` before each scrape: it must not wait for anything. */
 	onScrape(update: () => void): void;
@@ -49,6 +51,7 @@ function create(broker: ServiceBroker): Metrics {
 		increment: (name, labels, by = 1) => (metrics.get(name) as Counter).inc(labels, by),
 		set: (name, labels, value) => (metrics.get(name) as Gauge).set(labels, value),
 		observe: (name, labels, seconds) => (metrics.get(name) as Histogram).observe(labels, seconds),
+		remove: (name, labels) => (metrics.get(name) as Gauge).remove(labels),
 		clear: (name) => (metrics.get(name) as Gauge).reset(),
 		onScrape: (update) => void updates.push(update),
 		include: (read) => void included.push(read),

@@ -4,11 +4,28 @@ import { Registry } from "prom-client";
 import { settingError } from "../env.ts";
 import type { Metrics } from "./registry.ts";
 
-/** Shows `metrics` under `/metrics`; rejects when it cannot listen there. Gives a way to stop it. */
-export async function serveMetrics(metrics: Metrics, host: string, port: number): Promise<() => Promise<void>> {
-	const server = createServer((request, response) => {
-		if (request.method !== "GET" || request.url !== "/metrics") response.writeHead(404).end();
-		else void answer(metrics, response);
+interface Listening {
+	readonly host: string;
+	readonly port: number;
+	/** Whether every service of the node has started, and none has begun to stop. */
+	hasStarted(): boolean;
+}
+
+/**
+ * Shows `metrics` under `/metrics`, and to probes whether the node lives (`/live`) and serves (`/started`, else 503):
+ * some gauges count from one scrape to the next, and a probe must not take that from Prometheus. Rejects when it cannot
+ * listen there. Gives a way to stop it.
+ */
+export async function serveMetrics(
+	metrics: Metrics,
+	{ host, port, hasStarted }: Listening,
+): Promise<() => Promise<void>> {
+	const server = createServer(({ method, url }, response) => {
+		if (method !== "GET") response.writeHead(404).end();
+		else if (url === "/metrics") void answer(metrics, response);
+		else if (url === "/live") response.writeHead(200).end();
+		else if (url === "/started") response.writeHead(hasStarted() ? 200 : 503).end();
+		else response.writeHead(404).end();
 	});
 	server.listen(port, host);
 	await once(server, "listening").catch((error: NodeJS.ErrnoException) => {

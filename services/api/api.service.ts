@@ -18,6 +18,7 @@ import { healthRoutes } from "./health.ts";
 import { openIdentity } from "./identity.ts";
 import { GATEWAY_CALL_MS, MAX_STREAMS, STOP_NOTICE_MS } from "./limits.ts";
 import { rateLimits } from "./rate-limits.ts";
+import { openReadiness } from "./readiness.ts";
 import { parametersOf } from "./request.ts";
 import { streamSlots } from "./stream-slots.ts";
 import { openTraffic } from "./traffic.ts";
@@ -123,6 +124,9 @@ const api: ServiceSchema<ServiceSettingSchema & Record<string, unknown>, unknown
 		[REVOKED](this: Gateway) {
 			this.identity.update();
 		},
+		"$services.changed"(this: Gateway) {
+			this.readiness.look();
+		},
 	},
 
 	created() {
@@ -134,6 +138,7 @@ const api: ServiceSchema<ServiceSettingSchema & Record<string, unknown>, unknown
 		Object.assign(this.settings, { port, ip: host });
 		this.origins = new Set(corsOrigins);
 		this.identity = openIdentity(this.broker, (address) => this.rates.assertAddress(address));
+		this.readiness = openReadiness(this.broker);
 		this.streams = streamSlots(MAX_STREAMS);
 		this.traffic = openTraffic(metricsOf(this.broker), this.logger);
 		this.traffic.watch(this.server);

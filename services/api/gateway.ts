@@ -16,6 +16,7 @@ import type { Identity } from "./identity.ts";
 import * as limits from "./limits.ts";
 import { problemBody, problemHeaders, problemOf } from "./problem.ts";
 import type { RateLimits } from "./rate-limits.ts";
+import type { Readiness } from "./readiness.ts";
 import { requestIdOf } from "./request.ts";
 import type { StreamSlots } from "./stream-slots.ts";
 import type { Traffic } from "./traffic.ts";
@@ -26,6 +27,7 @@ export interface Gateway extends Service {
 	readonly httpHandler: (request: IncomingMessage, response: ServerResponse) => void;
 	server: Server;
 	identity: Identity;
+	readiness: Readiness;
 	denials: DenialQueue;
 	streams: StreamSlots;
 	traffic: Traffic;

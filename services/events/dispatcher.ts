@@ -87,7 +87,8 @@ async function send(
 	{ wanted, upTo, isLast }: Part,
 	delayMs: (failures: number) => number | null,
 ): Promise<void> {
-	const { subscriptionId, url, secret, failures } = subscription;
+	const { subscriptionId, url, secret } = subscription;
+	let { failures } = subscription;
 	const runs = inRuns(wanted, textOf, MAX_EVENTS_PER_MESSAGE, MAX_BYTES_PER_MESSAGE);
 	for (const { events, texts } of runs) {
 		const [first, last] = [events[0] as Recorded, events.at(-1) as Recorded];
@@ -96,6 +97,7 @@ async function send(
 		const result = await sendWebhook({ url, secret }, { id, body });
 		if (!result.ok) return fail(bus, subscription, result.error, delayMs(failures + 1));
 		await store.noteSuccess(bus.db, subscriptionId, last === wanted.at(-1) ? upTo : last.position);
+		failures = 0;
 	}
 	if (isLast) await store.removeSubscription(bus.db, subscriptionId);
 }

@@ -40,7 +40,7 @@ function eventPage(rows: readonly Recorded[], limit: number, start: string): Eve
 		(row) => row.position,
 		(row) => row.event,
 	);
-	return { ...page, after: cursorOf(rows.slice(0, limit).at(-1)?.position ?? start) };
+	return { ...page, after: cursorOf(rows[page.items.length - 1]?.position ?? start) };
 }
 
 /** The position after which to read: the cursor's, or else the last before the time from which on it is asked. */

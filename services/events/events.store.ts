@@ -110,6 +110,18 @@ export function readOlderThan(db: Db, days: number, end: string, limit: number):
 	);
 }
 
+/** Up to which position it is decided that events go. */
+export async function decidedUpTo(db: Db): Promise<string> {
+	const [row] = await db.query<{ decided_up_to: string }>("SELECT decided_up_to FROM pruning");
+	if (!row) throw new Error("pruning has lost its row");
+	return row.decided_up_to;
+}
+
+/** Decides that all events up to that position go. */
+export async function decideUpTo(db: Db, position: string): Promise<void> {
+	await db.query("UPDATE pruning SET decided_up_to = greatest(decided_up_to, $1)", [position]);
+}
+
 /** Removes events from the history, and counts them. */
 export async function removeEvents(db: Db, eventIds: readonly string[]): Promise<void> {
 	await db.query(

@@ -4,12 +4,14 @@ import { CONSUMERS } from "../../lib/topology.ts";
 import type { Settings } from "../../mixins/settings.mixin.ts";
 import { askInbox, askOutbox } from "./consumers.ts";
 import type { EventBus } from "./events.commands.ts";
-import { headOf, type Recorded, readOlderThan, removeEvents } from "./events.store.ts";
+import { decidedUpTo, decideUpTo, headOf, type Recorded, readOlderThan, removeEvents } from "./events.store.ts";
 import { lowestReplayed } from "./replay.store.ts";
 import { lowestPosition } from "./subscription.store.ts";
 
 /** A consumer that comes back within this time finds its events in the transport without anybody's help. */
 const TRANSPORT_KEEPS_MS = 3 * 24 * 3_600_000;
+/** An eighth of its store: at thousands of events a second what is handled goes sooner, or the store would be full. */
+const TRANSPORT_KEEPS_BYTES = 2 ** 30;
 const PAGE = 1_000;
 const CALL = { timeout: 10_000 };
 
@@ -26,7 +28,7 @@ async function forgetInTransport(bus: EventBus, transport: Transport): Promise<v
 		CONSUMERS.map((consumer) => askInbox(bus.broker, consumer, "backlog", undefined, CALL)),
 	);
 	await transport.forget(
-		TRANSPORT_KEEPS_MS,
+		{ ageMs: TRANSPORT_KEEPS_MS, bytes: TRANSPORT_KEEPS_BYTES },
 		backlogs.flatMap((backlog) => backlog.places),
 	);
 }
@@ -34,14 +36,16 @@ async function forgetInTransport(bus: EventBus, transport: Transport): Promise<v
 /**
  * Removes the events recorded more than `days` days ago from inboxes, outboxes and history, up to the first that some
  * consumer, subscription or replay has not dealt with; gives how many. What is cut short goes on from where it was: an
- * event is found by the history until it is gone everywhere else.
+ * event is found by the history until it is gone everywhere else, and whoever has forgotten it is not asked again.
  */
 export async function prune(bus: EventBus, days: number, signal: AbortSignal): Promise<number> {
 	const end = await endOfPruning(bus);
 	for (let removed = 0; ; ) {
 		const page = await readOlderThan(bus.db, days, end, PAGE);
 		const handled = await handledByAll(bus, page);
-		if (handled.length === 0 || signal.aborted) return removed;
+		const last = handled.at(-1);
+		if (!last || signal.aborted) return removed;
+		await decideUpTo(bus.db, last.position);
 		await forgetEverywhere(bus, handled);
 		removed += handled.length;
 		if (handled.length < page.length) return removed;
@@ -56,7 +60,9 @@ async function endOfPruning({ db }: EventBus): Promise<string> {
 /** The events of `page` before the first one that somebody has yet to handle. */
 async function handledByAll(bus: EventBus, page: readonly Recorded[]): Promise<readonly Recorded[]> {
 	if (page.length === 0) return [];
-	const events = page.map(({ event: { event_id, type } }) => ({ event_id, type }));
+	const decided = BigInt(await decidedUpTo(bus.db));
+	const undecided = page.filter(({ position }) => BigInt(position) > decided);
+	const events = undecided.map(({ event: { event_id, type } }) => ({ event_id, type }));
 	const unhandled = await Promise.all(
 		CONSUMERS.map((consumer) => askInbox(bus.broker, consumer, "unhandled", { events }, CALL)),
 	);

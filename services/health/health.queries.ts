@@ -1,6 +1,6 @@
 import type { Context } from "moleculer";
 import type { ClusterHealth, DependencyHealth, NodeHealth } from "../../contracts/health.ts";
-import { SERVICE_NAMES, STATEFUL_SERVICES } from "../../lib/topology.ts";
+import { isOnOrderPath, SERVICE_NAMES, STATEFUL_SERVICES } from "../../lib/topology.ts";
 import { DATABASE_CHECK } from "../../mixins/database.mixin.ts";
 import { assessCluster, assessDependency, assessServices } from "./domain/assess.ts";
 
@@ -23,7 +23,7 @@ export async function clusterHealth(ctx: Context): Promise<ClusterHealth> {
 	);
 	const services = assessServices(SERVICE_NAMES, nodes);
 	return {
-		status: assessCluster(services, new Map(databases)),
+		status: assessCluster(services, new Map(databases), isOnOrderPath),
 		timestamp: new Date().toISOString(),
 		nodes,
 		services,

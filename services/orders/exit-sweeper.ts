@@ -1,27 +1,40 @@
 import type { Context } from "moleculer";
 import type { OrderRecord } from "./domain/order.ts";
-import { readLegs, selectActivated } from "./legs.store.ts";
+import { startLanes } from "./lanes.ts";
+import { readLegs, selectActivated, selectActivatedSymbols } from "./legs.store.ts";
 import { submitLegs } from "./orders.drive.ts";
 import type { Orders } from "./orders.state.ts";
-import { type Rounds, startRounds } from "./rounds.ts";
+import type { Rounds } from "./rounds.ts";
 
-const ROUND_EVERY_MS = 1_000;
-const MAX_BRACKETS = 100;
+const SWEEP_EVERY_MS = 1_000;
+/** All lanes together ask `trading` for no more pairs at a time than it takes in from a node. */
+const BRACKETS_AT_ONCE = 20;
+/** Exits protect somebody: more markets must stand than with other sweepers before another one waits for a lane. */
+const MAX_LANES = 10;
+
+/** The exits of one bracket. */
+interface ActivatedExits {
+	readonly parentId: string;
+	readonly exits: readonly OrderRecord[];
+}
 
 /**
- * Brings exits into their market that the end of their entry has activated. They are `pending` rows until it has told
- * of them, so this goes on after a crash, and however long the market is away: exits never time out.
+ * Brings exits into their market that the end of their entry has activated, market by market. They are `pending` rows
+ * until it has told of them, so this goes on after a crash, and however long the market is away: exits never time out.
  */
 export function startExitSweeper(orders: Orders): Rounds {
-	return startRounds({
-		everyMs: ROUND_EVERY_MS,
-		async round() {
-			const parents = await selectActivated(orders.db, MAX_BRACKETS);
+	return startLanes<ActivatedExits>({
+		everyMs: SWEEP_EVERY_MS,
+		atOnce: BRACKETS_AT_ONCE,
+		maxLanes: MAX_LANES,
+		symbols: () => selectActivatedSymbols(orders.db),
+		async page(symbol, after, limit) {
+			const parents = await selectActivated(orders.db, symbol, after?.parentId, limit);
 			const legs = await readLegs(orders.db, parents);
-			const bracketOf = (parent: string) => legs.filter((leg) => leg.parent_id === parent);
-			await Promise.all(parents.map((parent) => submitExits(orders, orders.broker, bracketOf(parent))));
+			return parents.map((parentId) => ({ parentId, exits: legs.filter((leg) => leg.parent_id === parentId) }));
 		},
-		onError: (error) => orders.logger.warn("activated exits could not be read", error),
+		work: ({ exits }) => bringIn(orders, orders.broker, exits),
+		onError: (error, what) => orders.logger.warn(`exits are not in their market yet: ${what}`, error),
 	});
 }
 
@@ -31,12 +44,13 @@ export async function submitExits(
 	caller: Pick<Context, "call">,
 	exits: readonly OrderRecord[],
 ): Promise<void> {
+	await bringIn(orders, caller, exits).catch((error) =>
+		orders.logger.warn(`the exits of order ${exits[0]?.parent_id} are not in their market yet`, error),
+	);
+}
+
+async function bringIn(orders: Orders, caller: Pick<Context, "call">, exits: readonly OrderRecord[]): Promise<void> {
 	const [first] = exits;
 	if (!first || !exits.some((exit) => exit.status === "pending")) return;
-	const origin = { correlation_id: first.correlation_id, actor: null };
-	try {
-		await submitLegs(orders, caller, exits, { origin });
-	} catch (error) {
-		orders.logger.warn(`the exits of order ${first.parent_id} are not in their market yet`, error);
-	}
+	await submitLegs(orders, caller, exits, { origin: { correlation_id: first.correlation_id, actor: null } });
 }

@@ -23,6 +23,8 @@ export function startLanes<Due>(options: LanesOptions<Due>): Rounds {
 	const { everyMs, atOnce, maxLanes } = options;
 	const lanes = new Map<string, Promise<void>>();
 	const failedUntil = new Map<string, Due>();
+	/** Lanes that may be past what has come up since they began. */
+	const kicked = new Set<string>();
 
 	async function open(signal: AbortSignal): Promise<void> {
 		const waiting = (await options.symbols()).filter((symbol) => !lanes.has(symbol));
@@ -31,7 +33,10 @@ export function startLanes<Due>(options: LanesOptions<Due>): Rounds {
 		for (const symbol of inTurn.slice(0, maxLanes - lanes.size)) {
 			const lane = run(symbol, signal)
 				.catch((error) => options.onError(error, symbol))
-				.finally(() => lanes.delete(symbol));
+				.finally(() => {
+					lanes.delete(symbol);
+					if (kicked.delete(symbol)) rounds.kick();
+				});
 			lanes.set(symbol, lane);
 		}
 	}
@@ -62,7 +67,10 @@ export function startLanes<Due>(options: LanesOptions<Due>): Rounds {
 
 	const rounds = startRounds({ everyMs, round: open, onError: (error) => options.onError(error, "markets") });
 	return {
-		kick: rounds.kick,
+		kick() {
+			for (const symbol of lanes.keys()) kicked.add(symbol);
+			rounds.kick();
+		},
 		async stop() {
 			await rounds.stop();
 			await Promise.all(lanes.values());

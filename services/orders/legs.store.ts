@@ -69,12 +69,25 @@ export async function lockUntoldLegs(tx: Tx, parentIds: readonly string[]): Prom
 	return rows.map(recordOf);
 }
 
-/** The brackets whose exits are on their way, those that were placed first before others. */
-export async function selectActivated(db: Db, limit: number): Promise<string[]> {
+const ACTIVATED = "status = 'pending' AND order_class = 'bracket' AND parent_id IS NOT NULL";
+
+/** The symbols of brackets whose exits are on their way. */
+export async function selectActivatedSymbols(db: Db): Promise<string[]> {
+	const rows = await db.query<{ symbol: string }>(`SELECT DISTINCT symbol FROM orders WHERE ${ACTIVATED}`);
+	return rows.map((row) => row.symbol);
+}
+
+/** The next brackets of a market whose exits are on their way, those that were placed first before others. */
+export async function selectActivated(
+	db: Db,
+	symbol: string,
+	after: string | undefined,
+	limit: number,
+): Promise<string[]> {
 	const rows = await db.query<{ parent_id: string }>(
-		`SELECT parent_id FROM orders WHERE status = 'pending' AND order_class = 'bracket' AND parent_id IS NOT NULL
-		GROUP BY parent_id ORDER BY parent_id LIMIT $1`,
-		[limit],
+		`SELECT parent_id FROM orders WHERE ${ACTIVATED} AND symbol = $1 AND ($2::uuid IS NULL OR parent_id > $2)
+		GROUP BY parent_id ORDER BY parent_id LIMIT $3`,
+		[symbol, after ?? null, limit],
 	);
 	return rows.map((row) => row.parent_id);
 }

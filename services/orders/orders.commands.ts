@@ -24,8 +24,11 @@ import { readOwnOrder, withLegs } from "./orders.queries.ts";
 import type { Orders } from "./orders.state.ts";
 import { readOrder, readOrderByClientId, selectOpenOrders } from "./orders.store.ts";
 
-/** The most orders that one cancel-all ends, and how many of them at a time. */
-const MAX_CANCEL_ALL = 1_000;
+/**
+ * The most orders that one cancel-all ends, and how many of them at a time. What became of each fits into one message
+ * of 1 MiB, however much `metadata` they have.
+ */
+const MAX_CANCEL_ALL = 400;
 const CANCEL_AT_A_TIME = 32;
 
 /**

@@ -112,8 +112,21 @@ export async function endInMarket(
 	return settleReport(orders, caller, report, { origin, ...(causationId && { causationId }) });
 }
 
+/** Asks trading what has become of an order, and applies it: nothing when the order never arrived there. */
+export async function catchUp(
+	orders: Orders,
+	caller: Caller,
+	order: OrderRecord,
+	cause: Cause,
+	timeoutMs = STEP_TIMEOUT_MS,
+): Promise<void> {
+	const request = { order_id: order.order_id, after_seq: order.report_seq };
+	const report = await call(caller, "trading.report", request, { timeout: timeoutMs });
+	if (report) await settleReport(orders, caller, report, cause);
+}
+
 /** Applies a report that trading has answered with; one that is ahead of the order is asked for with what it lacks. */
-export async function settleReport(
+async function settleReport(
 	orders: Orders,
 	caller: Caller,
 	report: ExecutionReport,

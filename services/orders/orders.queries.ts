@@ -7,7 +7,7 @@ import { refuse, refuseNotFound } from "../../lib/refuse.ts";
 import { hasLegs } from "./domain/family.ts";
 import { type OrderRecord, shown } from "./domain/order.ts";
 import { readLegs } from "./legs.store.ts";
-import { readOrder, readOrderByClientId, selectNewest, selectOrders } from "./orders.store.ts";
+import { readOrder, readOrderByClientId, selectNewest } from "./orders.store.ts";
 
 /** The user's order, with its legs. */
 export async function getOrder(db: Db, userId: string, orderId: string): Promise<Order> {
@@ -41,8 +41,9 @@ export async function listOrders(
 	query: PageQuery & { readonly status?: OrderStatus; readonly symbol?: string },
 ): Promise<Page<Order>> {
 	const { limit, after } = positionOf(query, UUID_KEY);
-	const { status = null, symbol = null } = query;
-	const rows = await selectOrders(db, { userId, status, symbol, before: after, limit: limit + 1 });
+	const { status, symbol } = query;
+	const filter = { user_id: userId, ...(status && { status }), ...(symbol && { symbol }), before: after };
+	const rows = await selectNewest(db, filter, limit + 1);
 	return pageOf(rows, limit, (order) => order.order_id, shown);
 }
 

@@ -6,13 +6,12 @@ import { failpoint } from "../../lib/failpoint.ts";
 import { newId } from "../../lib/id.ts";
 import { compareDecimals, isDecimal, subtractDecimals } from "../../lib/kernel/decimal.ts";
 import { refuse, refuseFields } from "../../lib/refuse.ts";
-import { call } from "../../lib/service.ts";
 import { roleOf } from "./domain/family.ts";
 import { type OrderRecord, shown } from "./domain/order.ts";
 import { takes } from "./domain/order-state.ts";
 import { type CheckedOrder, checkRequest } from "./domain/request.ts";
 import { measureStage } from "./order-metrics.ts";
-import { drive, settleReport } from "./orders.drive.ts";
+import { catchUp, drive } from "./orders.drive.ts";
 import { readOwnOrder } from "./orders.queries.ts";
 import type { Orders } from "./orders.state.ts";
 
@@ -50,18 +49,12 @@ export async function replaceOrder(orders: Orders, ctx: Context<ReplaceOrder, Me
 	const order = await drive(orders, ctx, kept.order, kept.openOrders, origin.actor);
 	if (order.status !== "pending" && order.status !== "rejected") {
 		// It would come by an event, too, a moment later, and the new order stands whatever happens here.
-		await settleOld(orders, ctx, old).catch((error) =>
+		await catchUp(orders, ctx, old, { origin }, SETTLE_OLD_TIMEOUT_MS).catch((error) =>
 			orders.logger.warn(`order ${old.order_id} will learn by an event that it is replaced`, error),
 		);
 	}
 	failpoint("orders.before_reply");
 	return { order: shown(order), replayed: false };
-}
-
-async function settleOld(orders: Orders, ctx: Context<ReplaceOrder, Meta>, old: OrderRecord): Promise<void> {
-	const request = { order_id: old.order_id, after_seq: old.report_seq };
-	const report = await call(ctx, "trading.report", request, { timeout: SETTLE_OLD_TIMEOUT_MS });
-	if (report) await settleReport(orders, ctx, report, { origin: originOf(ctx) });
 }
 
 /** The old order's terms with what is to be other. */

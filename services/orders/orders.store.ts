@@ -1,8 +1,9 @@
-import type { OrderFilter, OrderStatus, Side } from "../../contracts/orders.ts";
+import type { OrderFilter, Side } from "../../contracts/orders.ts";
 import type { Origin } from "../../lib/caller.ts";
 import type { Db, Tx } from "../../lib/db.ts";
 import { normalize, subtractDecimals } from "../../lib/kernel/decimal.ts";
 import type { OrderRecord } from "./domain/order.ts";
+import { isTerminal } from "./domain/order-state.ts";
 import type { CheckedOrder } from "./domain/request.ts";
 
 /** An order about to be kept. */
@@ -205,32 +206,25 @@ export async function readOrderByClientId(db: Db, userId: string, clientOrderId:
 	return row ? recordOf(row) : null;
 }
 
-interface Filter {
-	readonly userId: string;
-	readonly status: OrderStatus | null;
-	readonly symbol: string | null;
-	readonly before: string | null;
-	readonly limit: number;
-}
-
-/** A user's orders, newest first. */
-export async function selectOrders(db: Db, filter: Filter): Promise<OrderRecord[]> {
-	const rows = await db.query<OrderRow>(
-		`SELECT * FROM orders WHERE user_id = $1 AND ($2::text IS NULL OR status = $2) AND ($3::text IS NULL OR symbol = $3)
-			AND ($4::uuid IS NULL OR order_id < $4) ORDER BY order_id DESC LIMIT $5`,
-		[filter.userId, filter.status, filter.symbol, filter.before, filter.limit],
-	);
-	return rows.map(recordOf);
-}
-
-/** The newest orders that agree with `filter`. */
-export async function selectNewest(db: Db, filter: OrderFilter, limit: number): Promise<OrderRecord[]> {
+/**
+ * The newest orders that agree with `filter`, of those older than `before`. A condition stands there only where it is
+ * asked for, since a plan is kept for all values. One on a status that is not working, or on a symbol, looks through
+ * the orders of the user: an index for it would cost each order.
+ */
+export async function selectNewest(
+	db: Db,
+	filter: OrderFilter & { readonly before?: string | null },
+	limit: number,
+): Promise<OrderRecord[]> {
 	const conditions = ["true"];
 	const bind: (string | number)[] = [limit];
 	for (const column of ["order_id", "user_id", "symbol", "status"] as const) {
 		const value = filter[column];
 		if (value !== undefined) conditions.push(`${column} = $${bind.push(value)}`);
 	}
+	// The planner does not know what follows from a status; there is an index of what is open.
+	if (filter.status && !isTerminal(filter.status)) conditions.push("closed_at IS NULL");
+	if (filter.before) conditions.push(`order_id < $${bind.push(filter.before)}`);
 	const where = conditions.join(" AND ");
 	const rows = await db.query<OrderRow>(`SELECT * FROM orders WHERE ${where} ORDER BY order_id DESC LIMIT $1`, bind);
 	return rows.map(recordOf);

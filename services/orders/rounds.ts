@@ -1,6 +1,6 @@
 /** Work that is done again and again while the service runs. */
 export interface Rounds {
-	/** Begins a round now, unless one is under way. */
+	/** Begins a round now, or another one after that which is under way: it may be past what has come up since. */
 	kick(): void;
 	/** Begins no more; resolves when the round under way has ended, which its signal tells to be soon. */
 	stop(): Promise<void>;
@@ -18,16 +18,24 @@ export function startRounds({ everyMs, round, onError }: RoundsOptions): Rounds 
 	const stopping = new AbortController();
 	let running: Promise<void> = Promise.resolve();
 	let idle = true;
+	let kicked = false;
 	const begin = () => {
 		if (!idle || stopping.signal.aborted) return;
 		idle = false;
+		kicked = false;
 		running = round(stopping.signal)
 			.catch(onError)
-			.finally(() => (idle = true));
+			.finally(() => {
+				idle = true;
+				if (kicked) begin();
+			});
 	};
 	const timer = setInterval(begin, everyMs);
 	return {
-		kick: begin,
+		kick() {
+			kicked = true;
+			begin();
+		},
 		async stop() {
 			clearInterval(timer);
 			stopping.abort();

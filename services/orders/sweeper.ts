@@ -1,5 +1,8 @@
+import type { Origin } from "../../lib/caller.ts";
+import type { OrderRecord } from "./domain/order.ts";
 import { startLanes } from "./lanes.ts";
-import { drive } from "./orders.drive.ts";
+import { readLegs } from "./legs.store.ts";
+import { catchUp, drive, readOrThrow } from "./orders.drive.ts";
 import { endOrder } from "./orders.endings.ts";
 import type { Orders } from "./orders.state.ts";
 import type { Rounds } from "./rounds.ts";
@@ -44,17 +47,33 @@ export function startSweeper(orders: Orders): Rounds {
 			const timeoutS = await orders.setting("trading.order_timeout_s");
 			return selectStalePending(orders.db, symbol, { ageS: STALE_AFTER_S, timeoutS }, after, limit);
 		},
-		work: ({ order, timedOut }) => (timedOut ? expire(orders, order) : driveOn(orders, order)),
+		work: ({ order, timedOut }) => (timedOut ? giveUp(orders, order) : driveOn(orders, order)),
 		onError: (error, what) => orders.logger.warn(`${what} could not be swept yet`, error),
 	});
 }
 
-/** The order is closed in trading, which answers with what it is if it has ended there, or arrived after all. */
-function expire(orders: Orders, order: DueOrder["order"]): Promise<unknown> {
-	return endOrder(orders, orders.broker, order, "expired", { correlation_id: order.correlation_id, actor: null });
+/** The order is ended in trading, which answers with what it is if it has ended there before. */
+function expire(orders: Orders, order: OrderRecord): Promise<unknown> {
+	return endOrder(orders, orders.broker, order, "expired", placingOf(order));
 }
 
-async function driveOn(orders: Orders, order: StaleOrder["order"]): Promise<void> {
+/**
+ * What trading has, in the book or not, stands, however late that is learnt. What it never had expires: it keeps that
+ * as ended, and refuses it if it comes after all.
+ */
+async function giveUp(orders: Orders, order: OrderRecord): Promise<void> {
+	const sent = order.order_class === "oco" ? await readLegs(orders.db, [order.order_id]) : [order];
+	await Promise.all(sent.map((one) => catchUp(orders, orders.broker, one, { origin: placingOf(order) })));
+	const known = await readOrThrow(orders, order.order_id);
+	if (known.status === "pending") await expire(orders, known);
+}
+
+async function driveOn(orders: Orders, order: OrderRecord): Promise<void> {
 	const { status } = await drive(orders, orders.broker, order, null, null);
 	if (status === "pending") throw new Error(`order ${order.order_id} is still pending`);
+}
+
+/** The request that placed an order, which nobody waits for any more. */
+function placingOf({ correlation_id }: OrderRecord): Origin {
+	return { correlation_id, actor: null };
 }

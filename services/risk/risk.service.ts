@@ -136,10 +136,14 @@ const risk: TypedService<"risk", {}, Database & Outbox & Settings & Parts> = {
 	},
 
 	started() {
-		this.stopHaltGauges = pollMetrics(this.broker, async (metrics) => {
-			for (const [kind, halts] of Object.entries(await countHalts(this.db)))
-				metrics.set("trading_halted", { scope: kind }, halts);
-		});
+		this.stopHaltGauges = pollMetrics(
+			this.broker,
+			() => countHalts(this.db),
+			(metrics, counts) => {
+				metrics.clear("trading_halted");
+				for (const [kind, halts] of Object.entries(counts ?? {})) metrics.set("trading_halted", { scope: kind }, halts);
+			},
+		);
 	},
 
 	async stopped() {

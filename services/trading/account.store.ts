@@ -120,13 +120,19 @@ interface PostingFilter {
 	readonly limit: number;
 }
 
-/** The postings on an owner's accounts, newest first. */
+/**
+ * The postings on an owner's accounts, newest first. A condition stands there only where it is asked for, since a plan
+ * is kept for all values. One on an asset looks through the owner's postings: an index for it would cost each of them.
+ */
 export async function selectPostings(db: Db, filter: PostingFilter): Promise<Posting[]> {
+	const bind: (string | number)[] = [filter.owner, filter.limit];
+	const conditions = ["owner = $1"];
+	if (filter.asset !== null) conditions.push(`asset = $${bind.push(filter.asset)}`);
+	if (filter.before !== null) conditions.push(`posting_id < $${bind.push(filter.before)}`);
 	const rows = await db.query<Omit<Posting, "created_at"> & { created_at: Date }>(
 		`SELECT posting_id, journal_id, kind, reference_id, asset, amount, created_at FROM postings
-		WHERE owner = $1 AND ($2::text IS NULL OR asset = $2) AND ($3::bigint IS NULL OR posting_id < $3)
-		ORDER BY posting_id DESC LIMIT $4`,
-		[filter.owner, filter.asset, filter.before, filter.limit],
+		WHERE ${conditions.join(" AND ")} ORDER BY posting_id DESC LIMIT $2`,
+		bind,
 	);
 	return rows.map(({ created_at, ...row }) => ({
 		...row,

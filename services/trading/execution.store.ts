@@ -94,15 +94,12 @@ function unitsOf(text: string): bigint {
 	return text === "0" ? 0n : toUnits(text, ASSET_SCALE);
 }
 
-/** A rehearsal looks at this many resting orders. */
-const REHEARSAL_DEPTH = 1_000;
-
-/** The best orders of a side, best price first, then oldest first. */
-export async function loadBestOrders(tx: Tx, symbol: string, side: Side): Promise<ExecutionOrder[]> {
+/** The best `count` orders of a side, best price first, then oldest first. */
+export async function loadBestOrders(tx: Tx, symbol: string, side: Side, count: number): Promise<ExecutionOrder[]> {
 	const rows = await tx.query<OrderRow>(
 		`SELECT * FROM orders WHERE symbol = $1 AND side = $2 AND status IN ('open', 'partially_filled')
-		ORDER BY price_ticks * CASE side WHEN 'buy' THEN -1 ELSE 1 END, arrival_seq LIMIT ${REHEARSAL_DEPTH}`,
-		[symbol, side],
+		ORDER BY price_ticks * CASE side WHEN 'buy' THEN -1 ELSE 1 END, arrival_seq LIMIT $3`,
+		[symbol, side, count],
 	);
 	return rows.map(orderOf);
 }

@@ -97,14 +97,22 @@ interface FillFilter {
 	readonly limit: number;
 }
 
-/** The fills of a user, newest first. */
+/**
+ * The fills of a user, newest first. A condition stands there only where it is asked for, since a plan is kept for all
+ * values: so an index is read from where a page begins to where it ends.
+ */
 export async function selectFills(db: Db, filter: FillFilter): Promise<Fill[]> {
+	const bind: (string | number)[] = [filter.userId, filter.limit];
+	const conditions = ["user_id = $1"];
+	if (filter.orderId !== null) conditions.push(`order_id = $${bind.push(filter.orderId)}`);
+	if (filter.before !== null) {
+		const [tradeId, liquidity] = filter.before.map((part) => `$${bind.push(part)}`);
+		conditions.push(`(trade_id, liquidity) < (${tradeId}, ${liquidity})`);
+	}
 	const rows = await db.query<FillRow>(
-		`SELECT f.*, m.quote_asset FROM fills f JOIN markets m USING (symbol)
-		WHERE user_id = $1 AND ($2::uuid IS NULL OR order_id = $2)
-			AND ($3::uuid IS NULL OR (trade_id, liquidity) < ($3, $4))
-		ORDER BY trade_id DESC, liquidity DESC LIMIT $5`,
-		[filter.userId, filter.orderId, filter.before?.[0] ?? null, filter.before?.[1] ?? null, filter.limit],
+		`SELECT f.*, m.quote_asset FROM fills f JOIN markets m USING (symbol) WHERE ${conditions.join(" AND ")}
+		ORDER BY trade_id DESC, liquidity DESC LIMIT $2`,
+		bind,
 	);
 	return rows.map(fillOf);
 }

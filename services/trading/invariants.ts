@@ -12,8 +12,8 @@ const CHECK_EVERY_MS = 30_000;
 export function watchInvariants(broker: ServiceBroker, db: Db, everyMs = CHECK_EVERY_MS): () => void {
 	return pollMetrics(
 		broker,
-		async (metrics) => {
-			const held = isFirst(broker) ? await checkAccounts(db).catch(() => null) : null;
+		async () => (isFirst(broker) ? checkAccounts(db) : null),
+		(metrics, held) => {
 			metrics.clear("invariant_holds");
 			for (const [invariant, holds] of Object.entries(held ?? {}))
 				metrics.set("invariant_holds", { invariant }, Number(holds));

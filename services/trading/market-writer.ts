@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import { batcher } from "../../lib/batch.ts";
 import type { Db, Tx } from "../../lib/db.ts";
@@ -25,12 +26,14 @@ export interface MarketWriter {
 	open(): Promise<void>;
 	execute(command: MarketCommand): Promise<Executed>;
 	/**
-	 * What `look` sees of the committed book, which it must not change; null when this node does not have the market, or
-	 * cannot be sure that it still has.
+	 * What `look` sees of the committed book, which it must not change; null when this node does not have the market,
+	 * cannot be sure that it still has, or has a commit under way that takes its time.
 	 */
 	view<Seen>(look: (state: Committed) => Seen): Promise<Seen | null>;
 	/** Is told that the lease was renewed by a statement that was sent at `sentAt`, by `performance.now()`. */
 	renewed(sentAt: number): void;
+	/** Forgets the book and never takes the market again. */
+	retire(): void;
 	/** Forgets the book: the next command takes the lease again and rebuilds it. */
 	drop(): void;
 	isOwner(): boolean;
@@ -81,6 +84,8 @@ const MAX_BATCH = 256;
 const MAX_QUEUE = 10_000;
 /** A batch that lost a race for locks, or its lease, rebuilds the book and tries again this often. */
 const MAX_ATTEMPTS = 3;
+/** Many times what a commit takes: whoever wants to see the book then reads it from the database. */
+const VIEW_PATIENCE_MS = 250;
 
 /** Says that the book is not what the database holds: the lease has gone, or a rolled-back run has changed it. */
 const STALE_BOOK = new Error("the book is stale");
@@ -90,6 +95,7 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 	const { market, db } = options;
 	let owned: Owned | null = null;
 	let opening: Promise<Ownership> | null = null;
+	let retired = false;
 	/** Resolves when the run under way is over, or the next one. */
 	let over = Promise.withResolvers<void>();
 	const batches = batcher<MarketCommand, Executed>({ maxBatch: MAX_BATCH, maxQueue: MAX_QUEUE, run });
@@ -101,7 +107,8 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 				if ("elsewhere" in ownership) return commands.map(() => ({ at: "elsewhere", node: ownership.elsewhere }));
 				return await commit(ownership, commands);
 			} catch (error) {
-				owned = null;
+				// One that nobody has begun to change is still what the database holds, if the next fence says so.
+				if (error === STALE_BOOK || !owned?.clean) owned = null;
 				if (error !== STALE_BOOK) throw error;
 				if (attempt === MAX_ATTEMPTS) throw refuse("SERVICE_UNAVAILABLE", `Market ${market.symbol} is changing hands`);
 			} finally {
@@ -114,8 +121,9 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 	/** The book, if this node has the market or gets it now. */
 	async function own(): Promise<Ownership> {
 		if (owned) return owned;
-		opening ??= takeOver().finally(() => (opening = null));
+		if (!retired) opening ??= takeOver().finally(() => (opening = null));
 		const ownership = await opening;
+		if (!ownership || retired) throw refuse("SERVICE_UNAVAILABLE", `Market ${market.symbol} is changing hands`);
 		if (!("elsewhere" in ownership)) owned = ownership;
 		return ownership;
 	}
@@ -137,7 +145,8 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 
 	/** A run that the database rolled back has changed the book, so the next one must not build on it. */
 	async function commit(state: Owned, commands: readonly MarketCommand[]): Promise<Executed[]> {
-		const bandBps = await options.bandBps();
+		// What only ends orders trades nothing.
+		const bandBps = commands.some(({ kind }) => kind === "submit") ? await options.bandBps() : null;
 		const heldUntil = performance.now() + LEASE_MS;
 		const { executed, trades } = await db.transaction(async (tx) => {
 			if (!state.clean) throw STALE_BOOK;
@@ -183,14 +192,19 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 		async execute(command) {
 			// One that is off the grid must not take a batch of others with it.
 			ordersOf(market, command);
+			if (command.kind === "submit") await options.bandBps();
 			return batches.add(command);
 		},
 		async view(look) {
-			while (owned && !owned.clean) await over.promise;
-			return owned && performance.now() < owned.heldUntil ? look(owned) : null;
+			if (owned && !owned.clean) await Promise.race([over.promise, delay(VIEW_PATIENCE_MS, undefined, { ref: false })]);
+			return owned?.clean && performance.now() < owned.heldUntil ? look(owned) : null;
 		},
 		renewed(sentAt) {
 			if (owned) owned.heldUntil = Math.max(owned.heldUntil, sentAt + LEASE_MS);
+		},
+		retire() {
+			retired = true;
+			owned = null;
 		},
 		drop: () => void (owned = null),
 		isOwner: () => owned !== null,

@@ -107,6 +107,15 @@ export async function releaseLeases(tx: Tx, instance: string): Promise<void> {
 	await tx.query("UPDATE markets SET lease_until = '-infinity' WHERE owner_instance = $1", [instance]);
 }
 
+/** The node that holds the lease of a market; null when nobody does. */
+export async function readOwner(db: Db, symbol: string): Promise<string | null> {
+	const [row] = await db.query<{ owner_node: string }>(
+		"SELECT owner_node FROM markets WHERE symbol = $1 AND lease_until > clock_timestamp()",
+		[symbol],
+	);
+	return row?.owner_node ?? null;
+}
+
 /** The lease of every market. */
 export async function readLeases(db: Db): Promise<MarketLease[]> {
 	const rows = await db.query<Omit<MarketLease, "epoch"> & { readonly epoch: string }>(

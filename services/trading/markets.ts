@@ -101,6 +101,8 @@ export function openMarkets({ db, broker, bandBps, stage }: MarketsOptions): Mar
 		async stop() {
 			clearInterval(timer);
 			await Promise.all([...ready.values()].map(({ writer }) => writer.drained()));
+			// One that came later would take its market again just after it was given back.
+			for (const { writer } of ready.values()) writer.retire();
 			await db.transaction((tx) => releaseLeases(tx, instance));
 		},
 	};

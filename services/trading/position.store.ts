@@ -93,8 +93,8 @@ function shownOf(
 export async function selectHoldings(db: Pick<Db, "query">, userId: string, asset: string): Promise<Holding[]> {
 	const rows = await db.query<{ asset: string; balance: string; price: string | null }>(
 		`SELECT a.asset, balance, CASE WHEN a.asset = $2 THEN 1 ELSE (
-				SELECT price FROM trades JOIN markets m USING (symbol) WHERE m.base_asset = a.asset AND m.quote_asset = $2
-				ORDER BY trade_seq DESC LIMIT 1) END AS price
+				SELECT (SELECT price FROM trades t WHERE t.symbol = m.symbol ORDER BY trade_seq DESC LIMIT 1)
+				FROM markets m WHERE m.base_asset = a.asset AND m.quote_asset = $2 ORDER BY symbol LIMIT 1) END AS price
 		FROM accounts a WHERE owner = $1 ORDER BY a.asset`,
 		[userId, asset],
 	);

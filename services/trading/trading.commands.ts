@@ -16,6 +16,7 @@ import { lockAccounts, saveAccounts } from "./account.store.ts";
 import { accountOf, availableOn, EXTERNAL, type Posting, post } from "./domain/accounts.ts";
 import { ASSET_SCALE } from "./domain/market.ts";
 import { readReport } from "./fill.store.ts";
+import { passOn } from "./forwarding.ts";
 import type { Executed, MarketCommand } from "./market-batch.ts";
 import type { MarketWriter } from "./market-writer.ts";
 import type { Markets } from "./markets.ts";
@@ -107,10 +108,6 @@ function theOne([report]: readonly ExecutionReport[]): ExecutionReport {
 	return report;
 }
 
-function passOn(nodeID: string): { nodeID: string; meta: Meta } {
-	return { nodeID, meta: { forwarded: true } };
-}
-
 interface Moved {
 	readonly transfer: Transfer;
 	readonly replayed: boolean;
@@ -134,7 +131,8 @@ async function transfer(
 	kind: Transfer["kind"],
 	caller: Principal,
 ): Promise<Moved> {
-	const userId = ctx.params.user_id ?? caller.user_id;
+	// As the database shows it, or a repeat would not look like what it repeats.
+	const userId = (ctx.params.user_id ?? caller.user_id).toLowerCase();
 	if (userId !== caller.user_id) await assertMayMoveFor(ctx, caller, userId);
 	await assertTransferable(ctx, ctx.params);
 	const draft = { ...ctx.params, kind, user_id: userId, amount: normalize(ctx.params.amount) };

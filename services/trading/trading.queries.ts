@@ -1,22 +1,12 @@
 import type { Page, PageQuery } from "../../contracts/common.ts";
-import type { RejectCode } from "../../contracts/orders.ts";
-import type { Account, Depth, Fill, Posting } from "../../contracts/trading.ts";
-import type { Db, Tx } from "../../lib/db.ts";
+import type { Account, Fill, Posting } from "../../contracts/trading.ts";
+import type { Db } from "../../lib/db.ts";
 import { fromUnits, toUnits } from "../../lib/kernel/decimal.ts";
 import { NUMBER_KEY, pageOf, positionOf } from "../../lib/page.ts";
 import type { Settings } from "../../mixins/settings.mixin.ts";
-import { readAccounts, selectPostings } from "./account.store.ts";
-import { type Accounts, accountOf, availableOn } from "./domain/accounts.ts";
-import { addOrder, bestLevels, emptyBook } from "./domain/book.ts";
-import { ASSET_SCALE, fromLots, fromTicks, type Market } from "./domain/market.ts";
-import type { ExecutionOrder } from "./domain/order.ts";
-import { rehearsalOf } from "./domain/reject.ts";
-import { assetOf } from "./domain/settlement.ts";
-import { loadBestOrders, loadCounters } from "./execution.store.ts";
+import { selectPostings } from "./account.store.ts";
+import { ASSET_SCALE } from "./domain/market.ts";
 import { selectFills } from "./fill.store.ts";
-import { type BookLevels, readLevels, readNow } from "./market.store.ts";
-import type { Committed } from "./market-writer.ts";
-import type { OpenMarket } from "./markets.ts";
 import { selectHoldings, selectPositions } from "./position.store.ts";
 
 /** A balance times a price has the digits of both. */
@@ -86,68 +76,10 @@ function sumOf(amounts: readonly string[]): string {
 	);
 }
 
-/** How far from the last price orders may trade, in basis points of it; null when they may anywhere. */
+/**
+ * How far from the last price orders may trade, in basis points of it; null when they may anywhere. Refuses
+ * `SERVICE_UNAVAILABLE` while nobody knows: without a band a mistake trades at any price.
+ */
 export async function bandOf(trading: Settings): Promise<number | null> {
-	return (await trading.setting("trading.price_band_bps")) || null;
-}
-
-const DEFAULT_DEPTH = 50;
-
-/** The committed book, best prices first. */
-export async function readDepth(db: Db, { market, writer }: OpenMarket, depth = DEFAULT_DEPTH): Promise<Depth> {
-	const held = await writer.view(({ book, bookSeq }) => ({
-		sequence: bookSeq,
-		bids: bestLevels(book, "buy", depth),
-		asks: bestLevels(book, "sell", depth),
-	}));
-	const { sequence, bids, asks } = held ?? (await readLevels(db, market.symbol, depth));
-	const shown = (levels: BookLevels["bids"]) =>
-		levels.map(([ticks, lots]) => [fromTicks(market, ticks), fromLots(market, lots)] as const);
-	return { symbol: market.symbol, sequence, bids: shown(bids), asks: shown(asks) };
-}
-
-/** What a user has to pay with. */
-interface Means {
-	readonly accounts: Accounts;
-	readonly now: Date;
-}
-
-/** What executing `order` would meet now, by the rules that execute it, on committed rows; nothing is kept. */
-export async function rehearse(
-	db: Db,
-	{ market, writer }: OpenMarket,
-	bandBps: number | null,
-	order: ExecutionOrder,
-): Promise<{ code: RejectCode | null; required: string; available: string }> {
-	function judge({ accounts, now }: Means, { book, tradeSeq, lastTicks }: Omit<Committed, "bookSeq" | "arrivalSeq">) {
-		const scene = { market, book, accounts, bandBps, nowMs: now.getTime(), tradeSeq, lastTicks };
-		const { code, units } = rehearsalOf(scene, order);
-		return {
-			code,
-			required: fromUnits(units, ASSET_SCALE),
-			available: fromUnits(availableOn(accountOf(accounts, order.userId, assetOf(market, order))), ASSET_SCALE),
-		};
-	}
-	const means = await db.transaction((tx) => readMeans(tx, market, order.userId));
-	const judged = await writer.view((committed) => judge(means, committed));
-	if (judged) return judged;
-	return db.transaction(async (tx) => {
-		await tx.query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
-		const book = emptyBook();
-		const [orders, counters, meansThen] = await Promise.all([
-			loadBestOrders(tx, market.symbol, order.side === "buy" ? "sell" : "buy"),
-			loadCounters(tx, market),
-			readMeans(tx, market, order.userId),
-		]);
-		for (const resting of orders) addOrder(book, resting);
-		return judge(meansThen, { book, ...counters });
-	});
-}
-
-async function readMeans(tx: Tx, market: Market, userId: string): Promise<Means> {
-	const [accounts, now] = await Promise.all([
-		readAccounts(tx, [userId], [market.baseAsset, market.quoteAsset]),
-		readNow(tx),
-	]);
-	return { accounts, now };
+	return (await trading.confirmedSetting("trading.price_band_bps")) || null;
 }

@@ -5,14 +5,14 @@ import { type Database, database } from "../../mixins/database.mixin.ts";
 import { type Outbox, outbox } from "../../mixins/outbox.mixin.ts";
 import { type Settings, settings } from "../../mixins/settings.mixin.ts";
 import { selectBalances } from "./account.store.ts";
+import { readDepth, rehearse } from "./book.queries.ts";
 import { readReport } from "./fill.store.ts";
 import { watchInvariants } from "./invariants.ts";
 import { readLeases } from "./market.store.ts";
 import { type Markets, openMarkets } from "./markets.ts";
 import { selectPositions } from "./position.store.ts";
-import { executionOrderOf } from "./submission.ts";
 import { closeOrder, deposit, submitOrder, submitPair, withdraw } from "./trading.commands.ts";
-import { bandOf, listFills, listPostings, readAccount, readDepth, rehearse } from "./trading.queries.ts";
+import { bandOf, listFills, listPostings, readAccount } from "./trading.queries.ts";
 
 const MAX_DEPTH = 500;
 const symbol = { type: "string", pattern: /^[A-Z0-9]{2,12}-[A-Z0-9]{2,12}$/ } as const;
@@ -102,9 +102,8 @@ const trading: TypedService<"trading", {}, Database & Outbox & Settings & Parts>
 			strategy: "Shard",
 			strategyOptions: { shardKey: "symbol" },
 			params: order,
-			async handler(ctx) {
-				const open = await this.markets.get(ctx.params.symbol);
-				return rehearse(this.db, open, await bandOf(this), executionOrderOf(open.market, ctx.params));
+			handler(ctx) {
+				return rehearse(this, ctx);
 			},
 		},
 		balances: {
@@ -163,8 +162,8 @@ const trading: TypedService<"trading", {}, Database & Outbox & Settings & Parts>
 				symbol,
 				depth: { type: "number", integer: true, min: 1, max: MAX_DEPTH, optional: true },
 			},
-			async handler(ctx) {
-				return readDepth(this.db, await this.markets.get(ctx.params.symbol), ctx.params.depth);
+			handler(ctx) {
+				return readDepth(this, ctx);
 			},
 		},
 		leases: {

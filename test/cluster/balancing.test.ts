@@ -68,6 +68,36 @@ test("what is about one symbol goes to one node, which is another one once that 
 });
 
 test(
+	"what is about one symbol goes elsewhere while its node hangs, and no call fails otherwise",
+	async () => {
+		const symbol = await symbolOf("two");
+		const pid = nodes.get("two")?.status().pid ?? 0;
+		process.kill(pid, "SIGSTOP");
+		const answered: string[] = [];
+		const failed: string[] = [];
+		const startedAt = performance.now();
+		while (performance.now() - startedAt < HANGING_MS) {
+			const meta = { deadline: Date.now() + TIMEOUT_MS };
+			const asked: Promise<string> = caller.call("probe.askAbout", { symbol }, { meta });
+			void asked.then(
+				(id) => answered.push(id),
+				({ type }) => failed.push(type),
+			);
+			await delay(10);
+		}
+		expect(available()).toContain("two");
+		await until(() => caller.transit?.pendingRequests.size === 0);
+		expect(new Set(failed)).toEqual(new Set(["REQUEST_TIMEOUT"]));
+		expect(new Set(answered)).toEqual(new Set(["one"]));
+
+		await until(() => !available().includes("two"));
+		process.kill(pid, "SIGCONT");
+		await until(async () => (await askAbout(symbol)) === "two", START_MS);
+	},
+	START_MS,
+);
+
+test(
 	"callers leave a node that hangs long before it is taken for dead, and what waits there is never begun",
 	async () => {
 		const pid = nodes.get("two")?.status().pid ?? 0;
@@ -169,6 +199,11 @@ async function answers(count: number): Promise<Record<string, number>> {
 		counts[name] = (counts[name] ?? 0) + 1;
 	}
 	return counts;
+}
+
+/** A symbol that is asked about at that node. */
+async function symbolOf(node: string): Promise<string> {
+	for (let i = 0; ; i++) if ((await askAbout(`S${i}-USD`)) === node) return `S${i}-USD`;
 }
 
 function askAbout(symbol: string): Promise<string> {

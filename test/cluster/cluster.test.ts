@@ -219,6 +219,18 @@ test("a service that was killed answers 503 with Retry-After, and serves again o
 	});
 });
 
+test("a service that no order needs is killed: the gateway says so, stays ready and takes orders", async () => {
+	await nodes.get("notifications")?.end("SIGKILL");
+	await until(async () => {
+		const { status, body } = await send("GET /health/ready");
+		expect(status).toBe(200);
+		return body["status"] === "degraded" && String(body["missing"]) === "notifications";
+	}, FAILOVER_MS);
+	expect(await place(alice, { side: "buy", quantity: "0.001", price: "1000" })).toMatchObject({ status: 201 });
+	startNode("notifications");
+	await until(async () => (await send("GET /health/ready")).body["status"] === "ok", START_MS).catch(withLogs);
+});
+
 test("a service that is asked to stop is missed at once", async () => {
 	expect(await nodes.get("data")?.end("SIGTERM")).toBe(0);
 	const { status, headers } = await send("GET /api/data/instruments");

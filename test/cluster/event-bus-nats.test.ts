@@ -327,6 +327,8 @@ describe("the event bus on NATS JetStream", () => {
 		const [source, quick, away] = [await newSource(), await newSink("quick"), await newSink("away")];
 		const consumption = quick.start(far);
 		const first = away.start(far);
+		// Its events never come.
+		const idle = (await newSink("idle")).start(far, { types: ["risk.trading_halted"] });
 		source.startRelay(near);
 		await source.tell(["a"], 10);
 		await quick.has(10);
@@ -334,15 +336,15 @@ describe("the event bus on NATS JetStream", () => {
 		await first.stop();
 		await source.tell(["a"], 10);
 		await quick.has(20);
-		const places = [...consumption.places, ...first.places];
+		const places = [...consumption.places, ...first.places, ...idle.places];
 		await until(async () => (await consumption.waiting()) === 0);
 		expect(await held()).toBe(20);
 
-		await near.forget(3_600_000, places);
+		await near.forget({ ageMs: 3_600_000, bytes: 2 ** 30 }, places);
 		expect(await held()).toBe(20);
-		await near.forget(0, [...places, "not-there-yet"]);
+		await near.forget({ ageMs: 0, bytes: 0 }, [...places, "not-there-yet"]);
 		expect(await held()).toBe(20);
-		await near.forget(0, places);
+		await near.forget({ ageMs: 0, bytes: 2 ** 30 }, places);
 		expect(await held()).toBe(10);
 		expect(await first.waiting()).toBe(10);
 
@@ -350,7 +352,7 @@ describe("the event bus on NATS JetStream", () => {
 		await away.has(20);
 		expect(await away.seen()).toEqual(inOrder("a", 20));
 		await until(async () => (await second.waiting()) === 0);
-		await near.forget(0, places);
+		await near.forget({ ageMs: 3_600_000, bytes: 100 }, places);
 		expect(await held()).toBe(0);
 		await source.tell(["a"], 5);
 		await quick.has(25);
@@ -381,7 +383,9 @@ describe("the event bus on NATS JetStream", () => {
 		source.startRelay(transport);
 		await source.tell(["a"]);
 		await sink.has(1);
-		await (await client()).jetstream().publish(`${namespace}.events.orders.created`, "{");
+		const publish = async (text: string) =>
+			(await client()).jetstream().publish(`${namespace}.events.orders.created`, text);
+		for (const text of ["{", "null", "{}", '{"event_id":"x","type":"orders.created"}']) await publish(text);
 		await source.tell(["a"]);
 		await sink.has(2);
 	});

@@ -4,7 +4,7 @@ import type { Container, EnvVar, Secret } from "kubernetes-types/core/v1.d.ts";
 import { parseAllDocuments } from "yaml";
 import { generatedFiles } from "../../deploy/generated.ts";
 import { MAX_CONNECTIONS } from "../../deploy/kubernetes/databases.ts";
-import { type Manifest, NAMESPACE } from "../../deploy/kubernetes/objects.ts";
+import { type Manifest, NAMESPACE, START_PATIENCE_S } from "../../deploy/kubernetes/objects.ts";
 import { env } from "../../lib/env.ts";
 import { databaseName, databaseVariable, isStateful, SERVICE_NAMES, STATEFUL_SERVICES } from "../../lib/topology.ts";
 import { IMAGE_ENVIRONMENT, KNOWN_VARIABLES, readText, readYaml, stoppingMs } from "./files.ts";
@@ -304,3 +304,41 @@ function inTheirOrder(a: string, b: string): number {
 	const names = all("Deployment").map(({ metadata }) => metadata?.name);
 	return names.indexOf(a) - names.indexOf(b);
 }
+
+test("no probe asks for metrics, some of which count from one scrape to the next", () => {
+	const asked = WORKLOADS.flatMap(podOf).flatMap(({ containers }) =>
+		containers.flatMap(({ startupProbe, livenessProbe, readinessProbe }) =>
+			[startupProbe, livenessProbe, readinessProbe].flatMap((probe) => probe?.httpGet?.path ?? []),
+		),
+	);
+	expect(new Set(asked)).toEqual(
+		new Set([
+			"/live",
+			"/started",
+			"/health/live",
+			"/health/ready",
+			...asked.filter((path) => path.includes("healthz")),
+		]),
+	);
+});
+
+test("nobody is ended while it starts before a database must have, and somebody is told long before", () => {
+	const patienceS = WORKLOADS.flatMap((workload) =>
+		labelsOf(workload)["autogrowthtrading/role"] === "nats"
+			? []
+			: podOf(workload).containers.flatMap(({ startupProbe }) => {
+					const { periodSeconds = 10, failureThreshold = 3 } = startupProbe ?? {};
+					return startupProbe ? [periodSeconds * failureThreshold] : [];
+				}),
+	);
+	expect(patienceS.length).toBe(SERVICE_NAMES.length + STATEFUL_SERVICES.length);
+	expect(new Set(patienceS)).toEqual(new Set([START_PATIENCE_S]));
+	expect(readText("docs/operations.md")).toContain(`${START_PATIENCE_S / 60} minutes`);
+
+	const { groups } = readYaml("monitoring/rules/alerts.yml") as {
+		groups: { rules: { alert: string; for?: string }[] }[];
+	};
+	const { for: told = "" } = groups.flatMap(({ rules }) => rules).find(({ alert }) => alert === "NodeNotStarted") ?? {};
+	expect(told).toMatch(/^\d+m$/);
+	expect(Number.parseInt(told, 10) * 60).toBeLessThan(START_PATIENCE_S / 2);
+});

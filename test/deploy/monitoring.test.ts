@@ -1,6 +1,7 @@
 import { globSync } from "node:fs";
 import path from "node:path";
 import MoleculerPrometheus from "moleculer-prometheus";
+import { MONITORING_NAMESPACE } from "../../deploy/kubernetes/objects.ts";
 import { METRICS } from "../../lib/metrics/names.ts";
 import { SERVICE_NAMES } from "../../lib/topology.ts";
 import { ENDPOINTS } from "../../services/api/endpoints.ts";
@@ -191,4 +192,31 @@ test("Prometheus looks for the nodes of every service", () => {
 	expect(found?.names).toEqual([...SERVICE_NAMES].sort());
 	expect(String(found?.port)).toBe(IMAGE_ENVIRONMENT["METRICS_PORT"]);
 	for (const job of RULES.flatMap(({ expr }) => [...expr.matchAll(/job="(\w+)"/g)])) expect(job[1]).toBe("nodes");
+});
+
+test.each([
+	["prometheus.yml", "alertmanager"],
+	["prometheus.kubernetes.yml", `alertmanager.${MONITORING_NAMESPACE}.svc`],
+])("alerts of %s go to an Alertmanager that the handbook tells how to run", (file, name) => {
+	const { alerting } = readYaml(`monitoring/${file}`) as {
+		alerting?: { alertmanagers: { dns_sd_configs: { names: string[]; type: string; port: number }[] }[] };
+	};
+	const [found] = alerting?.alertmanagers[0]?.dns_sd_configs ?? [];
+	expect(found).toMatchObject({ names: [name], type: "A", port: 9093 });
+	const [, told = ""] = readText("docs/operations.md").split(/^## Be told of alerts$/m);
+	const [section = ""] = told.split(/^## /m);
+	expect(section).toContain(`\`${name}\``);
+	expect(section).toContain("9093");
+	for (const severity of new Set(ALERTS.map(({ labels }) => labels?.["severity"])))
+		expect(section).toContain(`severity = ${severity}`);
+});
+
+test("Prometheus and what it tells can meet, and the latter can go on from there", () => {
+	const { services, networks } = readYaml("docker-compose.yml") as {
+		services: { prometheus: { networks: string[] } };
+		networks: Record<string, { internal?: boolean }>;
+	};
+	expect(services.prometheus.networks).toContain("monitoring");
+	expect(networks["monitoring"]?.internal).toBeUndefined();
+	expect(readText("docs/operations.md")).toMatch(/^ {2}alertmanager:\n(?: {4}.*\n)* {4}networks: \[monitoring\]$/m);
 });

@@ -1,9 +1,11 @@
 import type { PodTemplateSpec } from "kubernetes-types/core/v1.d.ts";
 import type { LabelSelector } from "kubernetes-types/meta/v1.d.ts";
 import type { NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from "kubernetes-types/networking/v1.d.ts";
+import { parse } from "yaml";
 import { manifests } from "../../deploy/kubernetes/index.ts";
-import type { Manifest } from "../../deploy/kubernetes/objects.ts";
+import { type Manifest, NAMESPACE } from "../../deploy/kubernetes/objects.ts";
 import { SERVICE_NAMES, STATEFUL_SERVICES } from "../../lib/topology.ts";
+import { readText } from "./files.ts";
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -28,14 +30,20 @@ const pod = (name: string) => PODS.get(name) as { readonly pod: Labels };
 const INTERNET = { ip: "93.184.215.14" };
 
 /** Whether Kubernetes lets `from` open a connection to a port of `to`: both must allow it. */
-function mayReach(from: Party, to: Party, port: number): boolean {
-	return allows("Egress", from, to, port) && allows("Ingress", to, from, port);
+function mayReach(from: Party, to: Party, port: number, policies = POLICIES): boolean {
+	return allows("Egress", from, to, port, policies) && allows("Ingress", to, from, port, policies);
 }
 
-function allows(direction: "Ingress" | "Egress", own: Party, other: Party, port: number): boolean {
+function allows(
+	direction: "Ingress" | "Egress",
+	own: Party,
+	other: Party,
+	port: number,
+	policies: readonly NetworkPolicy[],
+): boolean {
 	// Policies are about pods of this namespace alone.
 	if (!("pod" in own) || "namespace" in own) return true;
-	const concerning = POLICIES.filter(
+	const concerning = policies.filter(
 		({ spec }) => spec?.policyTypes?.includes(direction) && selects(spec.podSelector, own.pod),
 	);
 	expect(concerning.length).toBeGreaterThan(0);
@@ -113,6 +121,17 @@ test("webhooks and mail go out, to what is public; all else stays inside", () =>
 	for (const ip of ["10.0.0.1", "169.254.169.254", "192.168.1.1", "172.31.0.1", "127.0.0.1"]) {
 		expect(who({ ip }, 443)).toEqual([]);
 	}
+});
+
+test("an installation lets mail go to a relay in its own network as the handbook says, and nothing else", () => {
+	const [, text = ""] = /^```yaml\n# outside\.yaml\n([^`]*)```$/m.exec(readText("docs/operations.md")) ?? [];
+	const added = parse(text) as NetworkPolicy;
+	expect(added).toMatchObject({ apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy" });
+	expect(added.metadata?.namespace).toBe(NAMESPACE);
+	const relay = { ip: "10.1.2.3" };
+	const reach = (name: string, port: number) => mayReach(pod(name), relay, port, [...POLICIES, added]);
+	expect([...PODS.keys()].filter((name) => reach(name, 587))).toEqual(["notifications"]);
+	expect([...PODS.keys()].filter((name) => reach(name, 443))).toEqual([]);
 });
 
 test("spans go from nodes to the namespace of the monitoring, by OTLP alone", () => {

@@ -4,7 +4,7 @@ import { openDb } from "../../lib/db.ts";
 import { mixin } from "../../lib/service.ts";
 import { type Catalogue, catalogue } from "../../mixins/catalogue.mixin.ts";
 import type { Database } from "../../mixins/database.mixin.ts";
-import { createDatabase, serverUrl, type TestDatabase } from "../support/databases.ts";
+import { createDatabase, type TestDatabase, withoutDatabase } from "../support/databases.ts";
 
 interface City {
 	readonly name: string;
@@ -99,16 +99,9 @@ test("none of moleculer-db's actions is there", () => {
 });
 
 test("a database that is away is told as 503, and read again once it is back", async () => {
-	const server = openDb(serverUrl("postgres"), { applicationName: "operator", poolSize: 1 });
-	const name = new URL(database.url).pathname.slice(1);
-	try {
-		await server.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
-		await server.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", [name]);
+	await withoutDatabase(new URL(database.url).pathname.slice(1), async () => {
 		for (let i = 0; i < 3; i++)
 			await expect(cities._get(null, { id: "Bonn" })).rejects.toMatchObject({ code: 503, type: "SERVICE_UNAVAILABLE" });
-	} finally {
-		await server.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
-		await server.close();
-	}
+	});
 	expect(await cities._get(null, { id: "Bonn" })).toEqual({ name: "Bonn", people: 330 });
 });

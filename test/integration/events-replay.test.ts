@@ -164,6 +164,15 @@ describe("what is old", () => {
 		await node.dbs.events.query(
 			"UPDATE events SET recorded_at = now() WHERE (data->>'trade_seq')::integer > 600 AND type LIKE 'trading.%'",
 		);
+		// Cut short when consumers have forgotten what they cannot tell any more that they have handled.
+		const teller = node.broker.getLocalService("trading");
+		await node.broker.destroyService(teller);
+		const before = await inHistory();
+		await expect(prune(bus, DAYS, nothing)).rejects.toMatchObject({ code: 503 });
+		expect([await count("data", "inbox"), await inHistory()]).toEqual([100, before]);
+		node.broker.createService(teller.originalSchema);
+		await node.broker.waitForServices("trading");
+
 		await prune(bus, DAYS, nothing);
 		expect(await inHistory()).toBe(100);
 		expect(await count("trading", "outbox")).toBe(100);

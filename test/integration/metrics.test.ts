@@ -1,5 +1,6 @@
 import { stage } from "../../lib/event-bus/outbox.ts";
 import { LOCKS } from "../../lib/locks.ts";
+import { withoutDatabase } from "../support/databases.ts";
 import { freePort } from "../support/free-port.ts";
 import { startServices, type TestNode } from "../support/services.ts";
 import { until } from "../support/until.ts";
@@ -67,4 +68,20 @@ test("an event that waits is seen with its age", async () => {
 	release();
 	await other;
 	await until(async () => (await gauge("outbox_unpublished_events", "config")) === 0, 20_000);
+});
+
+test("a database that is away is told, and what it would know is not", async () => {
+	const { events } = node.dbs;
+	const [{ name } = { name: "" }] = await events.query<{ name: string }>("SELECT current_database() AS name");
+	await until(async () => (await gauge("database_up", "events")) === 1);
+	await withoutDatabase(name, async () => {
+		await until(async () => (await gauge("database_up", "events")) === 0, 30_000);
+		for (const unknown of ["consumer_dead_letters", "outbox_unpublished_events", "outbox_oldest_age_ms"])
+			await until(async () => Number.isNaN(await gauge(unknown, "events")), 30_000);
+		expect(await gauge("consumer_waiting_events", "events")).toBe(0);
+		expect(await gauge("outbox_oldest_age_ms", "config")).toBe(0);
+		expect(await gauge("database_up", "config")).toBe(1);
+	});
+	await until(async () => (await gauge("database_up", "events")) === 1, 30_000);
+	await until(async () => (await gauge("consumer_dead_letters", "events")) === 1, 30_000);
 });

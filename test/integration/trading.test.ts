@@ -122,6 +122,14 @@ test("a deposit is made once per key; another one under its key is refused", asy
 	});
 });
 
+test("a deposit for a user whose id is in capitals is the same deposit when it comes again", async () => {
+	const ann = person("ann", "admin");
+	const asked = { asset: "USD", amount: "1", user_id: ann.id.toUpperCase(), idempotency_key: "capitals" };
+	const first = await call(node.broker, "trading.deposit", asked, ann);
+	expect(first).toMatchObject({ replayed: false, transfer: { user_id: ann.id } });
+	expect(await call(node.broker, "trading.deposit", asked, ann)).toEqual({ ...first, replayed: true });
+});
+
 test("50 withdrawals at once take what is there and not more", async () => {
 	const ann = await rich("ann", { USD: "100" });
 	const take = (i: number) =>
@@ -283,7 +291,7 @@ test("the depth shows no order before it is committed, and none whose commit fai
 	const bid = (price: string) => submit(order(ann, { symbol: "BTC-USDT", price, quantity: "1" }));
 	const waits = () => delay(200, "waits");
 
-	const slow = await lockOutbox();
+	const slow = await lock("outbox");
 	const placing = bid("20");
 	await until(async () => (await waitingForLock()).length > 0);
 	const looking = bestBid();
@@ -291,23 +299,43 @@ test("the depth shows no order before it is committed, and none whose commit fai
 	await slow.release();
 	expect([(await placing).status, await looking]).toEqual(["open", "20"]);
 
-	const broken = await lockOutbox();
+	const broken = await lock("outbox");
 	const failing = bid("30").catch((error: unknown) => error);
 	await until(async () => (await waitingForLock()).length > 0);
 	const lookingThen = bestBid();
-	for (const { pid } of await waitingForLock()) await node.dbs.trading.query("SELECT pg_terminate_backend($1)", [pid]);
+	await endWaiting();
 	expect(await lookingThen).toBe("20");
 	await broken.release();
 	expect(await failing).toMatchObject({ code: 503 });
 	expect(await bestBid()).toBe("20");
 });
 
-/** Holds up every commit that tells of anything. */
-async function lockOutbox(): Promise<{ release(): Promise<unknown> }> {
+test("a batch that fails before it has changed anything keeps the book", async () => {
+	const ann = await rich("ann", { USDT: "1000000" });
+	const bid = () => submit(order(ann, { symbol: "BTC-USDT", price: "20", quantity: "1" }));
+	const epoch = () => node.dbs.trading.query("SELECT epoch FROM markets WHERE symbol = 'BTC-USDT'");
+	await bid();
+	const before = await epoch();
+	const accounts = await lock("accounts");
+	let failure: unknown = null;
+	void bid().catch((error: unknown) => (failure = error));
+	// It is tried again for a while.
+	await until(async () => {
+		await endWaiting();
+		return failure !== null;
+	});
+	await accounts.release();
+	expect(failure).toMatchObject({ code: 503 });
+	expect(await bid()).toMatchObject({ status: "open" });
+	expect(await epoch()).toEqual(before);
+});
+
+/** Holds up whoever writes to the table. */
+async function lock(table: "accounts" | "outbox"): Promise<{ release(): Promise<unknown> }> {
 	const locked = Promise.withResolvers<void>();
 	const over = Promise.withResolvers<void>();
 	const holding = node.dbs.trading.transaction(async (tx) => {
-		await tx.query("LOCK TABLE outbox IN SHARE MODE");
+		await tx.query(`LOCK TABLE ${table} IN EXCLUSIVE MODE`);
 		locked.resolve();
 		await over.promise;
 	});
@@ -318,6 +346,11 @@ async function lockOutbox(): Promise<{ release(): Promise<unknown> }> {
 			return holding;
 		},
 	};
+}
+
+/** Breaks the connections of those who wait. */
+async function endWaiting(): Promise<void> {
+	for (const { pid } of await waitingForLock()) await node.dbs.trading.query("SELECT pg_terminate_backend($1)", [pid]);
 }
 
 function waitingForLock(): Promise<{ pid: number }[]> {

@@ -51,6 +51,19 @@ function migratedTemplate(server: Db, service: StatefulService): Promise<string>
 	});
 }
 
+/** Runs `work` while nobody reaches that database. */
+export async function withoutDatabase(name: string, work: () => Promise<void>): Promise<void> {
+	await onServer(async (server) => {
+		await server.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+		try {
+			await server.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", [name]);
+			await work();
+		} finally {
+			await server.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
+		}
+	});
+}
+
 /** The URL of `database` on the run's server. */
 export function serverUrl(database: string): string {
 	const url = new URL(process.env[SERVER_URL_VARIABLE] ?? "");

@@ -8,6 +8,13 @@ export const database: Dashboard = {
 	variable: { label: "service", metric: "database_pool_connections" },
 	panels: [
 		{
+			title: "Databases that are reached",
+			description: "Whether some node of the service reaches its database: 1, else 0.",
+			unit: "none",
+			limits: { wrong: 1, down: true },
+			queries: [{ expr: 'max by (service) (database_up{service=~"$service"})', legend: "{{service}}" }],
+		},
+		{
 			title: "Used connections",
 			description: "Of each node; DATABASE_POOL_SIZE is the most.",
 			unit: "short",

@@ -2,9 +2,6 @@ import type { ClusterHealth, DependencyHealth, HealthStatus, NodeHealth } from "
 
 type ServiceHealth = ClusterHealth["services"][number];
 
-/** Without these no order is placed; without the others orders still are, and the cluster is only degraded. */
-const ORDER_PATH: ReadonlySet<string> = new Set(["api", "auth", "users", "orders", "risk", "trading", "data"]);
-
 /** Each service that should be there, with the nodes that serve it now. */
 export function assessServices(expected: readonly string[], nodes: readonly NodeHealth[]): ServiceHealth[] {
 	return expected.map((name) => {
@@ -20,13 +17,17 @@ export function assessDependency(name: string, latenciesMs: readonly (number | n
 	return { name, status, latency_ms: reached.length > 0 ? Math.max(...reached) : null };
 }
 
-/** Down when orders cannot be placed, degraded when anything else is amiss; `dependencies` by service they serve. */
+/**
+ * Down when a service is amiss that `isVital`, degraded when anything else is; `dependencies` by the service that they
+ * serve.
+ */
 export function assessCluster(
 	services: readonly ServiceHealth[],
 	dependencies: ReadonlyMap<string, DependencyHealth>,
+	isVital: (service: string) => boolean,
 ): HealthStatus {
 	const broken = services.filter(({ name, status }) => status === "down" || dependencies.get(name)?.status === "down");
-	if (broken.some(({ name }) => ORDER_PATH.has(name))) return "down";
+	if (broken.some(({ name }) => isVital(name))) return "down";
 	const amiss = [...dependencies.values()].some(({ status }) => status !== "ok");
 	return broken.length > 0 || amiss ? "degraded" : "ok";
 }

@@ -45,10 +45,19 @@ interface Search {
 	lots: number;
 	cutLots: number;
 	stoppedBy: Matches["stoppedBy"];
+	readonly maxMatches: number;
 }
 
-/** Finds what `order` would meet, best price first, then oldest first. The book stays as it is. */
-export function findMatches(book: Book, order: ExecutionOrder, conditions: Conditions): Matches {
+/**
+ * Finds what `order` would meet, best price first, then oldest first: the first `maxMatches` of it. The book stays as
+ * it is.
+ */
+export function findMatches(
+	book: Book,
+	order: ExecutionOrder,
+	conditions: Conditions,
+	maxMatches = Number.POSITIVE_INFINITY,
+): Matches {
 	const { best } = order.side === "buy" ? book.sell : book.buy;
 	if (!best || !crosses(order, best.ticks)) return NOTHING;
 	const edge = bandEdge(conditions, order.side);
@@ -61,11 +70,12 @@ export function findMatches(book: Book, order: ExecutionOrder, conditions: Condi
 		lots: 0,
 		cutLots: 0,
 		stoppedBy: null,
+		maxMatches,
 	};
 	for (let level: Level | null = best; level && crosses(order, level.ticks); level = level.worse) {
 		if (isBeyond(order.side, level.ticks, edge)) search.stoppedBy = "band";
 		else searchLevel(search, level);
-		if (search.left === 0 || search.stoppedBy) break;
+		if (!goesOn(search)) break;
 	}
 	const { matches, lots, cutLots, stoppedBy } = search;
 	return { matches, lots, cutLots, stoppedBy };
@@ -109,8 +119,8 @@ function searchLevel(search: Search, level: Level): void {
 	}
 }
 
-function goesOn({ left, stoppedBy }: Search): boolean {
-	return left > 0 && stoppedBy === null;
+function goesOn({ left, stoppedBy, matches, maxMatches }: Search): boolean {
+	return left > 0 && stoppedBy === null && matches.length < maxMatches;
 }
 
 /** Meets one slice of a resting order; true when all of the slice went. */

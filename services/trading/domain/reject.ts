@@ -44,6 +44,9 @@ export function rejectionOfStop(scene: Scene, order: ExecutionOrder, old: Execut
 	return old || hasRoomForStop(scene.book) ? null : "BOOK_FULL";
 }
 
+/** A rehearsal looks at this many resting orders, since it costs nothing to ask for one. */
+export const REHEARSAL_DEPTH = 1_000;
+
 /** Why `order` would be rejected now, or null, and what it would take from its user. */
 export function rehearsalOf(
 	scene: Scene & { readonly tradeSeq: number },
@@ -51,7 +54,7 @@ export function rehearsalOf(
 ): { readonly code: RejectReason | null; readonly units: bigint } {
 	const { market, book, lastTicks } = scene;
 	if (!isStop(order) || isReached(order, lastTicks)) {
-		const found = findMatches(book, order, scene);
+		const found = findMatches(book, order, scene, REHEARSAL_DEPTH);
 		return { code: rejectionOf(scene, order, found, null), units: requiredFunds(market, order, found) };
 	}
 	startTrailing(scene, order);

@@ -67,7 +67,7 @@ export async function conduct(
 	let verifications = 0;
 	let tookMs = 0;
 
-	const isWhole = () => scene.isWhole() && gateways.ready() === scene.urls.length;
+	const isWhole = () => scene.isWhole() && gateways.whole() === scene.urls.length;
 	const allWell = (since: number) =>
 		until(
 			() => isWhole() && trade.failing() === 0 && isQuiet(log, since, QUIET_MS, performance.now()),

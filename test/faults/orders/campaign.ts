@@ -35,6 +35,8 @@ export interface Outcome {
 const START_LIMIT_MS = 120_000;
 /** What is not settled by then although all processes run never will be. */
 const SETTLE_LIMIT_MS = 60_000;
+/** One a second: after a kill events have 30 s to come. */
+const LOOKS = 30;
 
 /** Lets traders trade while processes are killed, and compares what they were told with what there is in the end. */
 export async function runCampaign(options: CampaignOptions): Promise<Outcome> {
@@ -50,9 +52,13 @@ export async function runCampaign(options: CampaignOptions): Promise<Outcome> {
 	async function examine(): Promise<void> {
 		await trade.pause(SETTLE_LIMIT_MS);
 		await progress("Invariants", () =>
-			verify(options.urlOf, ({ id, offences: found }) => {
-				for (const what of found) offences.push({ kind: "wrong", what: `${id}: ${what}` });
-			}),
+			verify(
+				options.urlOf,
+				({ id, offences: found }) => {
+					for (const what of found) offences.push({ kind: "wrong", what: `${id}: ${what}` });
+				},
+				LOOKS,
+			),
 		);
 		verifications += 1;
 	}

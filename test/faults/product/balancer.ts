@@ -4,19 +4,22 @@ import { httpClient, type Reply, type Send } from "../../support/http-client.ts"
 /** Sends each request to one of several gateways, as a load balancer would. */
 export interface Balancer {
 	readonly send: Send;
-	/** How many gateways are ready, as the last probes told. */
-	ready(): number;
+	/** How many gateways are ready and see every service, as the last probes told. */
+	whole(): number;
 	stop(): Promise<void>;
 }
 
 interface Gateway {
 	readonly send: Send;
 	ready: boolean;
+	whole: boolean;
 }
 
 /** The usual of a readiness probe, and twice as often. */
 const PROBE_EVERY_MS = 500;
 const PROBE_TIMEOUT_MS = 1_000;
+
+const NO_ANSWER: Pick<Reply, "status" | "body"> = { status: 0, body: {} };
 
 /** Where no gateway is left a connection is tried so often, so far apart: as HAProxy does unless told otherwise. */
 const CONNECT_TRIES = 4;
@@ -28,17 +31,16 @@ const CONNECT_AGAIN_MS = 1_000;
  * connection that was refused has sent nothing.
  */
 export function balancer(urls: readonly string[]): Balancer {
-	const gateways = urls.map((url): Gateway => ({ send: httpClient(url), ready: false }));
+	const gateways = urls.map((url): Gateway => ({ send: httpClient(url), ready: false, whole: false }));
 	const stopping = new AbortController();
 	let turn = 0;
 
 	async function probe(gateway: Gateway): Promise<void> {
 		while (!stopping.signal.aborted) {
 			const answer = gateway.send("GET /health/ready", { timeoutMs: PROBE_TIMEOUT_MS });
-			gateway.ready = await answer.then(
-				({ status }) => status === 200,
-				() => false,
-			);
+			const { status, body } = await answer.catch(() => NO_ANSWER);
+			gateway.ready = status === 200;
+			gateway.whole = body["status"] === "ok";
 			await delay(PROBE_EVERY_MS, undefined, { signal: stopping.signal }).catch(() => {});
 		}
 	}
@@ -59,7 +61,7 @@ export function balancer(urls: readonly string[]): Balancer {
 				}
 			}
 		},
-		ready: () => gateways.filter((gateway) => gateway.ready).length,
+		whole: () => gateways.filter((gateway) => gateway.whole).length,
 		async stop() {
 			stopping.abort();
 			await Promise.all(probes);

@@ -1,6 +1,7 @@
 import type { Order } from "../../../contracts/orders.ts";
 import type { Balance, Fill } from "../../../contracts/trading.ts";
 import type { Send } from "../../support/http-client.ts";
+import { until } from "../../support/until.ts";
 import type { Trader } from "./client-log.ts";
 
 /** What the gateway shows to a trader of all that is his. */
@@ -11,8 +12,12 @@ export interface View {
 	readonly balances: readonly Balance[];
 }
 
-/** Asks the gateway for what it shows to each trader. */
+/** What was left pending is driven on after 5 s. */
+const PENDING_LIMIT_MS = 30_000;
+
+/** Asks the gateway for what it shows to each trader, once nothing is pending any more, or has been for too long. */
 export async function readViews(send: Send, traders: readonly Trader[]): Promise<readonly View[]> {
+	await until(() => nothingPends(send, traders), PENDING_LIMIT_MS).catch(() => {});
 	const views: View[] = [];
 	for (const trader of traders) {
 		views.push({
@@ -25,11 +30,17 @@ export async function readViews(send: Send, traders: readonly Trader[]): Promise
 	return views;
 }
 
-async function readAll<T>(send: Send, { key }: Trader, path: string): Promise<T[]> {
+async function nothingPends(send: Send, traders: readonly Trader[]): Promise<boolean> {
+	for (const trader of traders)
+		if ((await readAll<Order>(send, trader, "/api/orders", "&status=pending")).length > 0) return false;
+	return true;
+}
+
+async function readAll<T>(send: Send, { key }: Trader, path: string, filter = ""): Promise<T[]> {
 	const items: T[] = [];
 	const paged = path !== "/api/trading/balances";
 	for (let cursor: string | null = ""; cursor !== null; ) {
-		const query = paged ? `?limit=500${cursor && `&cursor=${encodeURIComponent(cursor)}`}` : "";
+		const query = paged ? `?limit=500${filter}${cursor && `&cursor=${encodeURIComponent(cursor)}`}` : "";
 		const { status, body } = await send(`GET ${path}${query}`, { headers: key });
 		if (status !== 200) throw new Error(`GET ${path}: ${status} ${JSON.stringify(body)}`);
 		items.push(...(body["items"] as T[]));
