@@ -44,13 +44,15 @@ export interface VerifiedApiKey {
 }
 
 /**
- * Sessions and API keys that ended. A key whose owner was suspended is good again once the owner is. `as_of` is what to
- * ask with next time, so that none falls between two answers.
+ * A page of the sessions and API keys that ended, the oldest first. A key whose owner was suspended is good again once
+ * the owner is. `as_of`, the same on all pages, is what to ask with next time, so that none falls between two answers;
+ * `next_cursor` is null on the last page.
  */
 export interface Revocations {
 	readonly session_ids: readonly string[];
 	readonly key_ids: readonly string[];
 	readonly as_of: Timestamp;
+	readonly next_cursor: string | null;
 }
 
 export interface Registration {
@@ -89,8 +91,8 @@ export interface AuthApi {
 	 */
 	verifyApiKey(params: { readonly key_id: string; readonly secret_hash: string }): VerifiedApiKey;
 	jwks(): JsonWebKeySet;
-	/** For the gateway: what ended since `since`, or while it may still be remembered as good. */
-	revocations(params: { readonly since: Timestamp | null }): Revocations;
+	/** For the gateway: what ended since `since`, or while it may still be remembered as good, page by page. */
+	revocations(params: { readonly since: Timestamp | null; readonly cursor?: string }): Revocations;
 }
 
 export interface LoggedIn {

@@ -8,6 +8,9 @@ const MAX_RATE_LIMIT = 1_000_000;
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace"] as const;
 const LOG_FORMATS = ["text", "json"] as const;
 
+/** A URL, or what somebody took for one, that has nothing but a host, with a port and a path at most. */
+const HOST = /^([a-z][a-z\d+.-]*:\/\/)?([\w.-]+|\[[\da-f:.]+\])(:\d+)?(\/[\w/.-]*)?$/i;
+
 /** JetStream keeps no more. */
 const MAX_REPLICAS = 5;
 
@@ -53,6 +56,8 @@ export interface Env {
 	readonly addressRateLimit: number;
 	/** LOGIN_LIMIT: tries to log in to one account from one address in 15 minutes, unless one is right. */
 	readonly loginLimit: number;
+	/** REGISTRATION_LIMIT: tries to register from one address in 15 minutes. */
+	readonly registrationLimit: number;
 	/** WEBHOOK_PRIVATE_HOSTS: hosts, as `URL` writes them, that webhooks may go to although private, also without TLS. */
 	readonly webhookPrivateHosts: readonly string[];
 	/** SMTP_URL: the server that mail is sent by, or null for mail into files under `dataDir`. */
@@ -90,6 +95,7 @@ export function env(source: NodeJS.ProcessEnv = process.env): Env {
 		userRateLimit: integer("RATE_LIMIT_USER", text("RATE_LIMIT_USER", "10000"), 1, MAX_RATE_LIMIT),
 		addressRateLimit: integer("RATE_LIMIT_ADDRESS", text("RATE_LIMIT_ADDRESS", "10000"), 1, MAX_RATE_LIMIT),
 		loginLimit: integer("LOGIN_LIMIT", text("LOGIN_LIMIT", "60"), 1, MAX_RATE_LIMIT),
+		registrationLimit: integer("REGISTRATION_LIMIT", text("REGISTRATION_LIMIT", "20"), 1, MAX_RATE_LIMIT),
 		webhookPrivateHosts: list(text("WEBHOOK_PRIVATE_HOSTS", "")).map((host) => hostName(host)),
 		smtpUrl: text("SMTP_URL", "") ? smtpUrl(text("SMTP_URL", "")) : null,
 		mailFrom: mailFrom(text("MAIL_FROM", text("SMTP_URL", "") ? "" : "notifications@localhost")),
@@ -264,6 +270,10 @@ function databaseUrl(service: string, source: NodeJS.ProcessEnv): string {
 	return value;
 }
 
+/** A wrong URL as it may be shown. Where its password begins and ends is not known, so only a host is. */
 function withoutPassword(url: string): string {
-	return url.replace(/:[^:@/]*@/, ":***@");
+	if (HOST.test(url)) return url;
+	const [scheme = ""] = /^[a-z][a-z\d+.-]*:\/\//i.exec(url) ?? [];
+	const rest = url.slice(url.lastIndexOf("@") + 1);
+	return rest !== url && HOST.test(rest) ? `${scheme}***@${rest}` : `${scheme}***`;
 }

@@ -51,9 +51,7 @@ function expectStatus({ status, body }: Answer, what: string, ...expected: numbe
 
 /** Logs in, after registering where the name is new. */
 export async function openTrader(baseUrl: string, credentials: Credentials): Promise<Trader> {
-	const email = `${credentials.username}@replay.example`;
-	expectStatus(await request(`${baseUrl}/api/users`, "POST", {}, { ...credentials, email }), "register", 201, 409);
-	let authorization = await logIn(baseUrl, credentials);
+	let authorization = await logInOrRegister(baseUrl, credentials);
 
 	/** An access token lives for minutes, a replay may for hours. */
 	async function authorized(
@@ -90,8 +88,24 @@ export async function openTrader(baseUrl: string, credentials: Credentials): Pro
 	};
 }
 
+/** Registering comes second, since an address may do so only so often. */
+async function logInOrRegister(baseUrl: string, credentials: Credentials): Promise<string> {
+	const answer = await askToLogIn(baseUrl, credentials);
+	if (answer.status !== 401) return authorizationIn(answer, credentials);
+	const email = `${credentials.username}@replay.example`;
+	expectStatus(await request(`${baseUrl}/api/users`, "POST", {}, { ...credentials, email }), "register", 201, 409);
+	return logIn(baseUrl, credentials);
+}
+
 async function logIn(baseUrl: string, credentials: Credentials): Promise<string> {
-	const answer = await request(`${baseUrl}/api/auth/login`, "POST", {}, credentials);
+	return authorizationIn(await askToLogIn(baseUrl, credentials), credentials);
+}
+
+function askToLogIn(baseUrl: string, credentials: Credentials): Promise<Answer> {
+	return request(`${baseUrl}/api/auth/login`, "POST", {}, credentials);
+}
+
+function authorizationIn(answer: Answer, credentials: Credentials): string {
 	expectStatus(answer, `login of ${credentials.username}`, 200);
 	return `Bearer ${(answer.body as { access_token: string }).access_token}`;
 }

@@ -22,6 +22,8 @@ interface Verified {
 }
 
 interface Options {
+	/** Refuses an address of which nothing is to be verified any more. */
+	admitStranger(address: string): Promise<void>;
 	/** Asks `auth` whom the key acts for. */
 	verify(shown: Shown): Promise<VerifiedApiKey>;
 	/** Whether the key ended so lately that what is remembered of it may be wrong. */
@@ -54,7 +56,8 @@ export type VerifyApiKey = (shown: Shown, address: string) => Promise<KeyPrincip
  * Verifies API keys by `auth`, and remembers those that are good, so that an order does not wait for it. A wrong secret
  * is never remembered: it takes as long as an unknown key.
  */
-export function apiKeyVerifier({ verify, hasEnded, rememberMs, refreshMs }: Options): VerifyApiKey {
+export function apiKeyVerifier(options: Options): VerifyApiKey {
+	const { admitStranger, verify, hasEnded, rememberMs, refreshMs } = options;
 	const verified = recent<Verified>(MAX_VERIFIED_API_KEYS);
 
 	async function learn(id: string, shown: Shown): Promise<Verified> {
@@ -88,7 +91,9 @@ export function apiKeyVerifier({ verify, hasEnded, rememberMs, refreshMs }: Opti
 		const id = `${shown.key_id} ${shown.secret_hash}`;
 		const known = (await hasEnded(shown.key_id)) ? undefined : verified.get(id);
 		const now = performance.now();
-		const entry = known && known.expiresAtMs > now ? known : await learn(id, shown);
+		const good = known && known.expiresAtMs > now ? known : undefined;
+		if (!good) await admitStranger(address);
+		const entry = good ?? (await learn(id, shown));
 		if (entry.refreshAtMs <= now) refresh(id, shown, entry);
 		if (!entry.allows(address)) throw refuse("FORBIDDEN", "The API key may not be used from this address");
 		return entry.principal;

@@ -51,6 +51,7 @@ const route = {
 		if (endpoint.streams) this.streams.take(response);
 		request.$params = await parametersOf(endpoint, request, request.$params.params, request.query);
 		if (endpoint.guarded) await this.rates.countLogin(String(request.$params[endpoint.guarded]), addressIn(ctx));
+		if (endpoint.registers) await this.rates.countRegistration(addressIn(ctx));
 		failpoint("api.before_call");
 	},
 
@@ -103,7 +104,13 @@ const api: ServiceSchema<ServiceSettingSchema & Record<string, unknown>, unknown
 	},
 
 	// Of moleculer-web's actions only the one that it needs itself.
-	actions: { rest: { auth: "public" }, listAliases: false, addRoute: false, removeRoute: false },
+	actions: {
+		// Every request is in it for as long as its client sends and waits, probes as well: what it calls has a bulkhead.
+		rest: { auth: "public", bulkhead: { enabled: false } },
+		listAliases: false,
+		addRoute: false,
+		removeRoute: false,
+	},
 	methods: {
 		...gatewayMethods,
 		drain(this: Gateway) {
@@ -130,7 +137,7 @@ const api: ServiceSchema<ServiceSettingSchema & Record<string, unknown>, unknown
 		this.rates = rateLimits(settings, this.redis);
 		Object.assign(this.settings, { port, ip: host });
 		this.origins = new Set(corsOrigins);
-		this.identity = openIdentity(this.broker);
+		this.identity = openIdentity(this.broker, (address) => this.rates.assertAddress(address));
 		this.readiness = openReadiness(this.broker);
 		this.streams = streamSlots(MAX_STREAMS);
 		this.traffic = openTraffic(metricsOf(this.broker), this.logger);

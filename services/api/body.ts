@@ -46,7 +46,9 @@ function readBytes(request: IncomingMessage, oversized: RefusalCode): Promise<Bu
 			resolve(Buffer.concat(chunks));
 		};
 		const abort = () => reject(refuse("MALFORMED_REQUEST", "The body ended early"));
-		if (Number(request.headers["content-length"]) > MAX_BODY_BYTES) tooLong();
+		// It has closed already, and will not do so again.
+		if (request.destroyed) abort();
+		else if (Number(request.headers["content-length"]) > MAX_BODY_BYTES) tooLong();
 		else request.on("data", take).once("end", finish).once("close", abort);
 	});
 }

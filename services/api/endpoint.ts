@@ -34,6 +34,8 @@ export interface Endpoint<N extends ActionName = ActionName> {
 	readonly body?: true;
 	/** Guesses at the secret of what this parameter names are counted, and so many let through. */
 	readonly guarded?: string;
+	/** Makes an account, which costs a hash and is kept: so many are let through from an address. */
+	readonly registers?: true;
 	/** The code for a body over the limit. */
 	readonly oversized?: RefusalCode;
 	/** Makes the answer, where it is not simply the result. */

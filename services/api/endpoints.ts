@@ -10,6 +10,7 @@ const credentials = { body: true, oversized: "VALIDATION_FAILED" } as const;
 const USERS = [
 	endpoint("POST", "/api/users", "auth.register", {
 		...credentials,
+		registers: true,
 		status: 201,
 		answer: (user) => ({ headers: { Location: `/api/users/${user.user_id}` }, body: user }),
 	}),
@@ -104,9 +105,15 @@ const NOTIFICATIONS = [
 	endpoint("GET", "/api/notifications/preferences", "notifications.preferences", { scope: "read" }),
 	endpoint("PUT", "/api/notifications/preferences", "notifications.setPreferences", { body: true }),
 	endpoint("POST", "/api/notifications/webhooks", "notifications.addWebhook", { body: true, status: 201 }),
-	endpoint("GET", "/api/notifications/webhooks", "notifications.webhooks", { answer: answers.wholeList }),
+	endpoint("GET", "/api/notifications/webhooks", "notifications.webhooks", {
+		scope: "read",
+		answer: answers.wholeList,
+	}),
 	endpoint("DELETE", "/api/notifications/webhooks/:webhook_id", "notifications.removeWebhook"),
-	endpoint("GET", "/api/notifications/webhooks/:webhook_id/attempts", "notifications.deliveries", { query: page }),
+	endpoint("GET", "/api/notifications/webhooks/:webhook_id/attempts", "notifications.deliveries", {
+		scope: "read",
+		query: page,
+	}),
 ];
 
 const EVENTS = [

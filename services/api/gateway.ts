@@ -42,7 +42,9 @@ export interface Gateway extends Service {
 	sendProblem(request: Request, response: ServerResponse, error: unknown, headers?: Record<string, string>): void;
 }
 /** A route of the gateway as moleculer-web keeps it. */
-export type GatewayAlias = Alias & {
+export type GatewayAlias = Omit<Alias, "handler"> & {
+	/** Of what the gateway answers by itself. */
+	readonly handler: ((this: Gateway, request: Request, response: ServerResponse) => void) | null;
 	readonly fullPath: string;
 	readonly re: RegExp;
 	match(path: string): Readonly<Record<string, string>> | false;
@@ -58,7 +60,7 @@ export type Request = Omit<IncomingRequest, "query" | "$alias" | "$service"> & {
 
 /** Methods of moleculer-web that ours go on with. */
 const itsOwn = ApiGateway.methods as {
-	aliasHandler(this: Gateway, request: Request, response: ServerResponse, alias: Alias): Promise<unknown>;
+	aliasHandler(this: Gateway, request: Request, response: ServerResponse, alias: GatewayAlias): Promise<unknown>;
 };
 
 const NO_QUERY = new URLSearchParams();
@@ -118,8 +120,15 @@ export const gatewayMethods = {
 		return false;
 	},
 
-	/** Its own fails at once when nobody serves the action at this moment. */
+	/**
+	 * Its own fails at once when nobody serves the action at this moment, and waits for a client that has left when the
+	 * gateway answers by itself.
+	 */
 	async aliasHandler(this: Gateway, request: Request, response: ServerResponse, alias: GatewayAlias) {
+		if (alias.handler) {
+			alias.handler.call(this, request, response);
+			return true;
+		}
 		const { action } = alias.endpoint ?? {};
 		if (action !== undefined) await onceServed(this.broker, action, performance.now() + ABSENCE_PATIENCE_MS);
 		return itsOwn.aliasHandler.call(this, request, response, alias);

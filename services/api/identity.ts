@@ -29,12 +29,16 @@ export function showsCredential(headers: IncomingHttpHeaders): boolean {
 	return CREDENTIALS.some((name) => headers[name] !== undefined);
 }
 
-/** Tells users by access tokens and API keys, and keeps up with the sessions and keys that `auth` ended. */
-export function openIdentity(broker: ServiceBroker): Identity {
+/**
+ * Tells users by access tokens and API keys, and keeps up with the sessions and keys that `auth` ended. What is not
+ * remembered as good is verified only for addresses that `admitStranger` does not refuse.
+ */
+export function openIdentity(broker: ServiceBroker, admitStranger: (address: string) => Promise<void>): Identity {
 	const options = { timeout: GATEWAY_CALL_MS };
-	const ended = revocations((since) => call(broker, "auth.revocations", { since }, options), REMEMBER_MS);
-	const verifyToken = tokenVerifier(() => call(broker, "auth.jwks", undefined, options));
+	const ended = revocations((asked) => call(broker, "auth.revocations", asked, options), REMEMBER_MS);
+	const verifyToken = tokenVerifier(() => call(broker, "auth.jwks", undefined, options), admitStranger);
 	const verifyApiKey = apiKeyVerifier({
+		admitStranger,
 		verify: (shown) => call(broker, "auth.verifyApiKey", shown, options),
 		hasEnded: (keyId) => ended.has(keyId),
 		rememberMs: REMEMBER_MS,
@@ -44,14 +48,14 @@ export function openIdentity(broker: ServiceBroker): Identity {
 	const update = () => void ended.update().catch((error) => broker.logger.debug("what ended is not known", error));
 	const poll = setInterval(update, REVOCATION_POLL_MS).unref();
 
-	async function bearer(authorization: string | undefined): Promise<Principal> {
+	async function bearer(authorization: string | undefined, address: string): Promise<Principal> {
 		const token = authorization === undefined ? undefined : BEARER.exec(authorization)?.[1];
 		if (!token)
 			throw refuse(
 				"UNAUTHENTICATED",
 				"An access token is needed (Authorization: Bearer <token>), or an API key (X-Api-Key and X-Api-Secret)",
 			);
-		const principal = await verifyToken(token);
+		const principal = await verifyToken(token, address);
 		if (await ended.has(principal.session_id)) {
 			const { user_id } = principal;
 			throw refuse("SESSION_REVOKED", "The session has ended", { user_id });
@@ -64,7 +68,7 @@ export function openIdentity(broker: ServiceBroker): Identity {
 		stop: () => clearInterval(poll),
 		async identify(headers, address) {
 			const apiKey = apiKeyIn(headers);
-			return apiKey ? verifyApiKey(apiKey, address) : bearer(headers.authorization);
+			return apiKey ? verifyApiKey(apiKey, address) : bearer(headers.authorization, address);
 		},
 	};
 }

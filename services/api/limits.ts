@@ -13,9 +13,10 @@ export const SLOW_REQUEST_MS = 1_000;
 /** How soon a client may try again what a part that is missing could not serve: most are back by then. */
 export const RETRY_AFTER_S = 5;
 
-/** Requests are counted over this long, and tries to log in over this long. */
+/** Requests are counted over this long, tries to log in over this long, and tries to register. */
 export const RATE_WINDOW_S = 10;
 export const LOGIN_WINDOW_S = 15 * 60;
+export const REGISTRATION_WINDOW_S = 15 * 60;
 
 /** A Redis that has failed is left alone for so long before requests are counted there again. */
 export const REDIS_REST_MS = 1_000;

@@ -8,7 +8,7 @@ export interface Ended {
 	update(): Promise<void>;
 }
 
-type Fetch = (since: string | null) => Promise<Revocations>;
+type Fetch = (asked: { readonly since: string | null; readonly cursor?: string }) => Promise<Revocations>;
 
 /**
  * Keeps up with what `fetch` tells. Each end is remembered for `rememberMs` after it was last told: as long as what was
@@ -20,7 +20,17 @@ export function revocations(fetch: Fetch, rememberMs: number): Ended {
 	let updating: Promise<void> | null = null;
 
 	async function learn(): Promise<void> {
-		const { session_ids, key_ids, as_of } = await fetch(since);
+		let page = await fetch({ since });
+		note(page);
+		while (page.next_cursor !== null) {
+			page = await fetch({ since, cursor: page.next_cursor });
+			note(page);
+		}
+		// Only now, so that whoever asks waits for all pages, and one that is missed is asked for again.
+		since = page.as_of;
+	}
+
+	function note({ session_ids, key_ids }: Revocations): void {
 		const now = performance.now();
 		for (const id of [...session_ids, ...key_ids]) {
 			// A key may end more than once. At the end of the map, so that the order is that of forgetting.
@@ -32,7 +42,6 @@ export function revocations(fetch: Fetch, rememberMs: number): Ended {
 			if (forgetAtMs > now) break;
 			ended.delete(id);
 		}
-		since = as_of;
 	}
 
 	function update(): Promise<void> {

@@ -21,21 +21,26 @@ const CLAIMS = {
 };
 const ROLES: ReadonlySet<unknown> = new Set<Role>(["trader", "admin", "auditor"]);
 
-/** Gives whom an access token was made for. Refuses `TOKEN_EXPIRED` and `UNAUTHENTICATED`. */
-export type VerifyToken = (token: string) => Promise<SessionPrincipal>;
+/** Gives whom an access token that comes from `address` was made for. Refuses `TOKEN_EXPIRED` and `UNAUTHENTICATED`. */
+export type VerifyToken = (token: string, address: string) => Promise<SessionPrincipal>;
 
 /**
  * Verifies access tokens against the keys that `fetchKeys` gives. What was verified once is remembered until it
- * expires, by the token's hash: a signature costs as much as the rest of the gateway's work on a request.
+ * expires, by the token's hash: a signature costs as much as the rest of the gateway's work on a request. Of an
+ * address that `admitStranger` refuses nothing else is looked at.
  */
-export function tokenVerifier(fetchKeys: () => Promise<JsonWebKeySet>): VerifyToken {
+export function tokenVerifier(
+	fetchKeys: () => Promise<JsonWebKeySet>,
+	admitStranger: (address: string) => Promise<void>,
+): VerifyToken {
 	const keyOf = keyring(fetchKeys);
 	const verified = recent<Verified>(MAX_VERIFIED_TOKENS);
 
-	return async (token) => {
+	return async (token, address) => {
 		if (token.length > MAX_TOKEN_LENGTH) throw refuse("UNAUTHENTICATED", "The access token is not valid");
 		const id = hashOf(token);
 		const known = verified.get(id);
+		if (!known) await admitStranger(address);
 		const entry = known ?? (await verify(token, keyOf));
 		if (entry.expiresAtMs <= Date.now()) {
 			verified.delete(id);

@@ -1,7 +1,17 @@
 import type { JsonWebKeySet, Revocations, Session } from "../../contracts/auth.ts";
 import type { Principal } from "../../contracts/common.ts";
 import type { Db } from "../../lib/db.ts";
+import { pageOf, positionOf } from "../../lib/page.ts";
 import * as store from "./auth.store.ts";
+
+/** Some 200 KB, where NATS takes a megabyte. */
+const REVOCATIONS_PAGE = 5_000;
+
+/** Up to when all is known that ended, and the time and the id of the last that was told. */
+const PLACE = /^(?<asOf>[^/]+)\/(?<endedAt>[\d:. +-]+)\/(?<id>[0-9a-f-]{36})$/;
+
+/** After every other id. */
+const LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 
 /** The caller's live sessions, newest first. */
 export async function listSessions(db: Db, caller: Principal): Promise<Session[]> {
@@ -22,8 +32,29 @@ export async function publicKeys(db: Db): Promise<JsonWebKeySet> {
 	return { keys: keys.map((key) => ({ ...key.public_jwk })) };
 }
 
-/** What ended since the answer of that time. */
-export async function revocations(db: Db, since: string | null): Promise<Revocations> {
-	const { as_of, ...ended } = await store.listRevoked(db, since);
-	return { ...ended, as_of: as_of.toISOString() };
+/** What ended since the answer of that time, by pages. */
+export async function revocations(
+	db: Db,
+	{ since, cursor }: { readonly since: string | null; readonly cursor?: string },
+): Promise<Revocations> {
+	const { asOf, endedAt, id } = await placeOf(db, since, cursor);
+	const rows = await store.listRevoked(db, endedAt, id, REVOCATIONS_PAGE + 1);
+	const { items, next_cursor } = pageOf(
+		rows,
+		REVOCATIONS_PAGE,
+		(row) => `${asOf}/${row.ended_at}/${row.id}`,
+		(row) => row,
+	);
+	const ids = (kind: "session" | "key") => items.flatMap((row) => (row.kind === kind ? [row.id] : []));
+	return { session_ids: ids("session"), key_ids: ids("key"), as_of: asOf, next_cursor };
+}
+
+/** Where to go on. All pages are as of the first one, since what is committed meanwhile may stand before its place. */
+async function placeOf(db: Db, since: string | null, cursor: string | undefined) {
+	const { after } = positionOf({ ...(cursor !== undefined && { cursor }) }, PLACE);
+	if (after === null) {
+		const { from, as_of } = await store.revocationsSince(db, since);
+		return { asOf: as_of.toISOString(), endedAt: from, id: LAST_ID };
+	}
+	return PLACE.exec(after)?.groups as { readonly asOf: string; readonly endedAt: string; readonly id: string };
 }

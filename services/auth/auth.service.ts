@@ -1,5 +1,5 @@
 import { callerOf } from "../../lib/caller.ts";
-import { UUID_KEY } from "../../lib/page.ts";
+import { pageRules, UUID_KEY } from "../../lib/page.ts";
 import type { TypedService } from "../../lib/service.ts";
 import { consumer } from "../../mixins/consumer.mixin.ts";
 import { type Database, database } from "../../mixins/database.mixin.ts";
@@ -141,9 +141,9 @@ const auth: TypedService<"auth", {}, Database & Outbox & Parts> = {
 		},
 		revocations: {
 			auth: "internal",
-			params: { $$strict: true, since: { type: "string", max: 40, nullable: true } },
+			params: { $$strict: true, since: { type: "string", max: 40, nullable: true }, cursor: pageRules.cursor },
 			handler(ctx) {
-				return revocations(this.db, ctx.params.since);
+				return revocations(this.db, ctx.params);
 			},
 		},
 	},

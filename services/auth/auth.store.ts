@@ -29,10 +29,11 @@ export interface RevokedSession {
 	readonly event_seq: number;
 }
 
-interface Revoked {
-	readonly session_ids: readonly string[];
-	readonly key_ids: readonly string[];
-	readonly as_of: Date;
+/** A session or an API key that ended; `ended_at` is the database's text of it, to the microsecond. */
+interface Ended {
+	readonly kind: "session" | "key";
+	readonly id: string;
+	readonly ended_at: string;
 }
 
 export interface SigningKey {
@@ -181,19 +182,35 @@ export async function listSessions(db: Db, userId: string): Promise<SessionRow[]
 	]);
 }
 
-/** What ended after `since`, or within the life of an access token; and up to when that is known. */
-export async function listRevoked(db: Db, since: string | null): Promise<Revoked> {
-	const [row] = await db.query<Revoked>(
-		`SELECT ARRAY(SELECT session_id FROM sessions WHERE revoked_at > since) AS session_ids,
-			ARRAY(SELECT key_id FROM api_keys WHERE ended_at > since) AS key_ids,
-			now() - ${REVOCATION_OVERLAP} AS as_of
-		FROM (
-			SELECT greatest($1::timestamptz, now() - $2 * interval '1 second' - ${REVOCATION_OVERLAP}) AS since
-		) AS asked`,
+/** From when on to list what ended for whoever knows it up to `since`; and up to when he then knows it. */
+export async function revocationsSince(
+	db: Db,
+	since: string | null,
+): Promise<{ readonly from: string; readonly as_of: Date }> {
+	const [row] = await db.query<{ from: string; as_of: Date }>(
+		`SELECT greatest($1::timestamptz, now() - $2 * interval '1 second' - ${REVOCATION_OVERLAP})::text AS from,
+			now() - ${REVOCATION_OVERLAP} AS as_of`,
 		[since, ACCESS_TOKEN.lifetimeS],
 	);
 	if (!row) throw new Error("a select of one row gives it");
 	return row;
+}
+
+/** The first `limit` of what ended after `endedAt`, or at that time under a greater id; the oldest first. */
+export async function listRevoked(db: Db, endedAt: string, id: string, limit: number): Promise<Ended[]> {
+	// The times once more by themselves, since a comparison of rows does not find the indexes, which leave out NULL.
+	return db.query<Ended>(
+		`SELECT kind, id, ended_at::text FROM (
+			(SELECT 'session' AS kind, session_id AS id, revoked_at AS ended_at FROM sessions
+				WHERE revoked_at >= $1::timestamptz AND (revoked_at, session_id) > ($1::timestamptz, $2::uuid)
+				ORDER BY revoked_at, session_id LIMIT $3)
+			UNION ALL
+			(SELECT 'key', key_id, ended_at FROM api_keys
+				WHERE ended_at >= $1::timestamptz AND (ended_at, key_id) > ($1::timestamptz, $2::uuid)
+				ORDER BY ended_at, key_id LIMIT $3)
+		) AS ended ORDER BY ended.ended_at, id LIMIT $3`,
+		[endedAt, id, limit],
+	);
 }
 
 /** Forgets some of the sessions that ended long enough ago, with their tokens. */

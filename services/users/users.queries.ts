@@ -3,10 +3,12 @@ import { Op } from "sequelize";
 import type { Meta, Page, PageQuery } from "../../contracts/index.ts";
 import type { User } from "../../contracts/users.ts";
 import { callerOf, isAdmin } from "../../lib/caller.ts";
+import type { Db } from "../../lib/db.ts";
 import { pageOf, positionOf, UUID_KEY } from "../../lib/page.ts";
 import { refuseNotFound } from "../../lib/refuse.ts";
 import type { Catalogue } from "../../mixins/catalogue.mixin.ts";
-import { type UserRow, userOf } from "./users.store.ts";
+import { USERNAME } from "./domain/user.ts";
+import { findByName, type UserRow, userOf } from "./users.store.ts";
 
 export type UserCatalogue = Catalogue<UserRow>;
 
@@ -14,6 +16,14 @@ export type UserCatalogue = Catalogue<UserRow>;
 export async function findUser(users: UserCatalogue, userId: string): Promise<User | null> {
 	const [row] = await users._find(null, { query: { user_id: userId }, limit: 1 });
 	return row ? userOf(row) : null;
+}
+
+/**
+ * The user of that name, in whatever case it is written, or null. A name that nobody can have is nobody's, also where
+ * the database takes one of its letters for one of ours, such as U+0130 for an i: the gateway counts tries by name.
+ */
+export async function resolveUser(db: Db, username: string): Promise<User | null> {
+	return USERNAME.test(username) ? findByName(db, username) : null;
 }
 
 /** A profile: one's own, or as an admin anybody's; others are refused as if they were not there. */

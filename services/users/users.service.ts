@@ -8,8 +8,8 @@ import { settings } from "../../mixins/settings.mixin.ts";
 import { EMAIL, USERNAME } from "./domain/user.ts";
 import { createUser, setStatus, type Users, updateUser } from "./users.commands.ts";
 import { userModel } from "./users.models.ts";
-import { findUser, getUser, listUsers, type UserCatalogue } from "./users.queries.ts";
-import { findByName, type UserRow } from "./users.store.ts";
+import { findUser, getUser, listUsers, resolveUser, type UserCatalogue } from "./users.queries.ts";
+import type { UserRow } from "./users.store.ts";
 
 /** A page of the longest kind and the one more that tells of a next page. */
 const MAX_ROWS = 501;
@@ -45,7 +45,7 @@ const users: TypedService<"users", {}, Users & UserCatalogue> = {
 			auth: "internal",
 			params: { $$strict: true, username: "string" },
 			handler(ctx) {
-				return findByName(this.db, ctx.params.username);
+				return resolveUser(this.db, ctx.params.username);
 			},
 		},
 		find: {

@@ -63,12 +63,14 @@ test("what one node has read of what is the same for all, others need not read",
 test.each([
 	["hangs", async () => server.pause(), async () => server.resume()],
 	["has crashed", () => server.kill(), () => server.start()],
-])("while Redis %s requests are served and nobody logs in; afterwards all is as before", async (_how, end, begin) => {
+])("while Redis %s requests are served and nobody logs in; afterwards all is as before", async (how, end, begin) => {
 	await guess();
 	await end();
 	const startedAt = performance.now();
 	expect((await send("GET /api/users/me", ann)).status).toBe(200);
 	expect((await instruments()).body["items"]).not.toEqual([]);
+	const newcomer = { username: `new-${how.length}`, email: `new-${how.length}@example.com`, password: "long-enough" };
+	expect((await send("POST /api/users", { body: newcomer })).status).toBe(201);
 	const login = await guess(ann.password);
 	expect(login).toMatchObject({ status: 503, body: { code: "SERVICE_UNAVAILABLE" } });
 	expect(login.headers.has("Retry-After")).toBe(true);

@@ -1,7 +1,13 @@
 import { httpClient, join, type Member, makeKey, type Reply, type Send } from "../support/http-client.ts";
 import { startApi, type TestApi } from "../support/services.ts";
 
-const LIMITS = { RATE_LIMIT_USER: "8", RATE_LIMIT_ADDRESS: "60", LOGIN_LIMIT: "5", TRUSTED_PROXIES: "127.0.0.1" };
+const LIMITS = {
+	RATE_LIMIT_USER: "8",
+	RATE_LIMIT_ADDRESS: "60",
+	LOGIN_LIMIT: "5",
+	REGISTRATION_LIMIT: "6",
+	TRUSTED_PROXIES: "127.0.0.1",
+};
 
 let api: TestApi;
 let send: Send;
@@ -25,7 +31,9 @@ const logIn = (username: string, password: string, ip: string) =>
 
 test("every answer tells the limits, and what is left", async () => {
 	const first = await profile(ann);
-	expect(first.headers.get("RateLimit-Policy")).toBe('"user";q=8;w=10, "address";q=60;w=10, "login";q=5;w=900');
+	expect(first.headers.get("RateLimit-Policy")).toBe(
+		'"user";q=8;w=10, "address";q=60;w=10, "login";q=5;w=900, "registration";q=6;w=900',
+	);
 	expect(first.headers.get("RateLimit")).toMatch(/^"user";r=\d+;t=\d+$/);
 	expect(remaining(await profile(ann))).toBe(remaining(first) - 1);
 	expect((await send("GET /nothing")).headers.get("RateLimit-Policy")).not.toBeNull();
@@ -69,4 +77,19 @@ test("a login that is right forgets the wrong ones before it", async () => {
 		for (let i = 0; i < 4; i++) expect((await logIn("ann", "wrong-password", "203.0.113.11")).status).toBe(401);
 		expect((await logIn("ann", ann.password, "203.0.113.11")).status).toBe(200);
 	}
+});
+
+test("an address registers so many users and no more, and others may go on", async () => {
+	const register = (username: string, ip: string) =>
+		send("POST /api/users", {
+			body: { username, email: `${username}@example.com`, password: "long-enough" },
+			headers: { "X-Forwarded-For": ip },
+		});
+	const replies = await Promise.all(Array.from({ length: 20 }, (_, i) => register(`new-${i}`, "203.0.113.12")));
+	expect(replies.filter(({ status }) => status === 201)).toHaveLength(6);
+	const refused = replies.filter(({ status }) => status === 429);
+	expect(refused).toHaveLength(14);
+	expect(refused[0]?.body).toMatchObject({ code: "RATE_LIMITED" });
+	expect(Number(refused[0]?.headers.get("Retry-After"))).toBeGreaterThan(10);
+	expect((await register("new-neighbour", "203.0.113.13")).status).toBe(201);
 });

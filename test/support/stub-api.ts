@@ -29,7 +29,7 @@ export async function startStubApi(services: Actions, overrides: BrokerOptions =
 		jwks: { auth: "public", handler: () => ({ keys: [jwk] }) },
 		revocations: {
 			auth: "internal",
-			handler: () => ({ session_ids: [...ended], key_ids: [], as_of: new Date().toISOString() }),
+			handler: () => ({ session_ids: [...ended], key_ids: [], as_of: new Date().toISOString(), next_cursor: null }),
 		},
 	} as const;
 

@@ -90,11 +90,26 @@ test("a missing or wrong database URL names its variable", () => {
 	);
 });
 
-test("passwords stay out of messages", () => {
-	for (const variable of ["TRANSPORTER", "SMTP_URL"]) {
-		const message = messageOf(() => env({ [variable]: "http://user:secret@10.0.0.1" }));
-		expect(message).not.toContain("secret");
+test.each([
+	["ftp://user:secret@10.0.0.1", "ftp://***@10.0.0.1"],
+	["ftp://user:sec/ret@host:5432/name", "ftp://***@host:5432/name"],
+	["ftp://user:a:secret@host:5432", "ftp://***@host:5432"],
+	["ftp://user:a@sec/ret@[::1]:5432", "ftp://***@[::1]:5432"],
+	["ftp://user://secret@host", "ftp://***@host"],
+	["ftp://user:sec?ret#a@host", "ftp://***@host"],
+	["user:sec/ret@host", "***@host"],
+	["ftp://user:secret", "ftp://***"],
+	["ftp://host/name?user=a&password=secret", "ftp://***"],
+	["ftp://user:a@host/name?password=secret", "ftp://***"],
+])("the password in %s stays out of messages", (url, shown) => {
+	for (const variable of ["TRANSPORTER", "REDIS_URL", "TRACING_URL", "SMTP_URL", "ORDERS_DATABASE_URL"]) {
+		expect(messageOf(() => env({ [variable]: url }).databaseUrl("orders"))).toContain(`${variable}="${shown}"`);
 	}
+});
+
+test("what is no more than a host is shown whole", () => {
+	for (const url of ["mail.internal:25", "ftp://10.0.0.1:4222", "ftp://[::1]:4222/a-name", "orders_db"])
+		expect(messageOf(() => env({ REDIS_URL: url }))).toContain(`REDIS_URL="${url}"`);
 });
 
 test("who sends mail by a server says from which address", () => {

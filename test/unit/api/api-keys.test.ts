@@ -9,6 +9,9 @@ const KEY_ID = "01980000-0000-7000-8000-00000000000a";
 const SECRET = "s".repeat(43);
 const shown = { key_id: KEY_ID, secret_hash: hashOf(SECRET) };
 
+/** An address of which no more is to be verified. */
+const OVER_THE_LIMIT = "192.0.2.99";
+
 const principal: VerifiedApiKey["principal"] = {
 	user_id: "u1",
 	username: "ann",
@@ -25,6 +28,9 @@ function verifier(over: Partial<VerifiedApiKey> = {}, { rememberMs = 60_000, ref
 	};
 	const ended = new Set<string>();
 	const verify = apiKeyVerifier({
+		admitStranger: async (address) => {
+			if (address === OVER_THE_LIMIT) throw refuse("RATE_LIMITED");
+		},
 		async verify({ key_id, secret_hash }) {
 			auth.asked += 1;
 			if (key_id !== KEY_ID || secret_hash !== shown.secret_hash) throw refuse("UNAUTHENTICATED");
@@ -163,4 +169,13 @@ test("a key is refused from an address that it is not for, also when it is remem
 	for (const address of ["198.51.100.1", "2001:db8::2", ""])
 		await expect(verify(shown, address)).rejects.toMatchObject({ code: 403, type: "FORBIDDEN" });
 	expect(await verify(shown, "2001:db8::1")).toEqual(principal);
+});
+
+test("nobody is asked about a key from an address that is over its limit, unless the key is remembered", async () => {
+	const { verify, auth } = verifier();
+	await expect(verify(shown, OVER_THE_LIMIT)).rejects.toMatchObject({ type: "RATE_LIMITED" });
+	expect(auth.asked).toBe(0);
+	await verify();
+	expect(await verify(shown, OVER_THE_LIMIT)).toEqual(principal);
+	expect(auth.asked).toBe(1);
 });

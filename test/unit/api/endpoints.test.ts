@@ -27,6 +27,8 @@ const FOR_KEYS = {
 		"GET /api/events/subscriptions",
 		"GET /api/notifications",
 		"GET /api/notifications/preferences",
+		"GET /api/notifications/webhooks",
+		"GET /api/notifications/webhooks/:webhook_id/attempts",
 		"GET /api/orders",
 		"GET /api/orders/:order_id",
 		"GET /api/orders/by-client-id/:client_order_id",

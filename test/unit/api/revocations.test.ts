@@ -6,11 +6,11 @@ type Answer = Partial<Revocations> & Pick<Revocations, "as_of">;
 
 function told(answers: (Answer | Error)[], rememberMs = 60_000) {
 	const asked: (string | null)[] = [];
-	const ended = revocations(async (since) => {
-		asked.push(since);
+	const ended = revocations(async ({ since, cursor }) => {
+		asked.push(cursor ?? since);
 		const answer = answers.shift() ?? { as_of: "later" };
 		if (answer instanceof Error) throw answer;
-		return { session_ids: [], key_ids: [], ...answer };
+		return { session_ids: [], key_ids: [], next_cursor: null, ...answer };
 	}, rememberMs);
 	return { ended, asked };
 }
@@ -37,6 +37,19 @@ test("later answers add to earlier ones, asked from where those ended", async ()
 	await ended.update();
 	expect(asked).toEqual([null, "t1", "t2"]);
 	expect([ended.has("a"), ended.has("b"), ended.has("c")]).toEqual([true, true, false]);
+});
+
+test("nobody passes before the last page is known, and a page that is missed is asked for again", async () => {
+	const { ended, asked } = told([
+		{ session_ids: ["a"], as_of: "t1", next_cursor: "page 2" },
+		new Error("auth is away"),
+		{ session_ids: ["a"], as_of: "t2", next_cursor: "page 2" },
+		{ session_ids: ["b"], as_of: "t2" },
+	]);
+	await expect(ended.has("b")).rejects.toThrow("auth is away");
+	expect(await Promise.all([ended.has("a"), ended.has("b"), ended.has("c")])).toEqual([true, true, false]);
+	await ended.update();
+	expect(asked).toEqual([null, "page 2", null, "page 2", "t2"]);
 });
 
 test("what is known stays known while nobody can be asked", async () => {

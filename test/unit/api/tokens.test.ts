@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTHeaderParameters, SignJWT } from "jose";
 import { ACCESS_TOKEN } from "../../../lib/access-token.ts";
+import { refuse } from "../../../lib/refuse.ts";
 import { tokenVerifier } from "../../../services/api/tokens.ts";
 
 const claims = { sub: "u1", sid: "s1", username: "ann", roles: ["trader"] };
@@ -9,6 +10,9 @@ const principal = { user_id: "u1", session_id: "s1", username: "ann", roles: ["t
 const keys = await generateKeyPair("EdDSA", { extractable: true });
 const otherKeys = await generateKeyPair("EdDSA", { extractable: true });
 const jwk: JWK = { ...(await exportJWK(keys.publicKey)), kid: "k1", alg: "EdDSA", use: "sig" };
+
+/** An address of which no more is to be verified. */
+const OVER_THE_LIMIT = "192.0.2.99";
 
 interface Made {
 	header?: Partial<JWTHeaderParameters>;
@@ -33,11 +37,16 @@ function unsigned(header: object): string {
 /** A verifier, and how often it asked for keys. */
 function verifier(fetch: () => Promise<readonly JWK[]> = async () => [jwk]) {
 	const asked = { times: 0 };
-	const verify = tokenVerifier(async () => {
-		asked.times += 1;
-		return { keys: await fetch() };
-	});
-	return { verify, asked };
+	const verify = tokenVerifier(
+		async () => {
+			asked.times += 1;
+			return { keys: await fetch() };
+		},
+		async (address) => {
+			if (address === OVER_THE_LIMIT) throw refuse("RATE_LIMITED");
+		},
+	);
+	return { verify: (given: string, address = "192.0.2.1") => verify(given, address), asked };
 }
 
 test("a good token tells whom it was made for, and nobody can change that", async () => {
@@ -96,7 +105,7 @@ test("an expired token is refused as that, also one that was good before", async
 test("keys are asked for once, however many tokens and unknown key ids come", async () => {
 	const { verify, asked } = verifier();
 	const made = await Promise.all(Array.from({ length: 20 }, (_, i) => token({ payload: { sub: `u${i}` } })));
-	await Promise.all(made.map(verify));
+	await Promise.all(made.map((text) => verify(text)));
 	for (let i = 0; i < 20; i++) {
 		await expect(verify(await token({ header: { kid: `unknown-${i}` } }))).rejects.toMatchObject({
 			type: "UNAUTHENTICATED",
@@ -121,4 +130,13 @@ test("a verified token is not verified again", async () => {
 	} finally {
 		Reflect.deleteProperty(crypto.subtle, "verify");
 	}
+});
+
+test("of an address that is over its limit no token is looked at but one that is remembered", async () => {
+	const { verify, asked } = verifier();
+	const good = await token();
+	await expect(verify(good, OVER_THE_LIMIT)).rejects.toMatchObject({ type: "RATE_LIMITED" });
+	expect(asked.times).toBe(0);
+	await verify(good);
+	expect(await verify(good, OVER_THE_LIMIT)).toEqual(principal);
 });
