@@ -22,7 +22,8 @@ export function revocations(fetch: Fetch, rememberMs: number): Ended {
 	async function learn(): Promise<void> {
 		let page = await fetch({ since });
 		note(page);
-		while (page.next_cursor !== null) {
+		// An `auth` of the version before gives none.
+		while (page.next_cursor) {
 			page = await fetch({ since, cursor: page.next_cursor });
 			note(page);
 		}
