@@ -39,7 +39,7 @@ const OPEN_TIMEOUT_MS = 300_000;
 
 /**
  * `trading` in a process of its own, with as many orders resting in one market as its argument says. Opens the market,
- * then places an order, looks at the book and cancels it, as often as each message of its parent asks for.
+ * then places and cancels an order, and looks at the book, as often as each message of its parent asks for.
  */
 async function run(): Promise<void> {
 	const orders = Number(process.argv[2]);
@@ -116,10 +116,11 @@ async function trade(
 		const order = restingOrder(market, users[at % users.length] as string, at);
 		const place = () => call(broker, "trading.submit", order, timeout ? { timeout } : {});
 		expectStatus("open", await timed(samples.place, place));
-		await timed(samples.depth, () => call(broker, "trading.depth", { symbol: SYMBOL }));
 		const cancel = () => call(broker, "trading.close", { order, status: "canceled" });
 		expectStatus("canceled", await timed(samples.cancel, cancel));
 	}
+	// By themselves, since what they leave behind is no part of a command.
+	for (let i = 0; i < count; i++) await timed(samples.depth, () => call(broker, "trading.depth", { symbol: SYMBOL }));
 	return samples;
 }
 
