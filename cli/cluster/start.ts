@@ -138,7 +138,7 @@ async function layFoundation({
 function embeddedServer({ server }: Databases): Pick<Supervised, "status">[] {
 	const kept = server?.status();
 	if (!server || !kept) return [];
-	return [{ status: () => ({ ...kept, ...server.status(), name: "postgres", logFile: server.logFile }) }];
+	return [{ status: () => ({ ...(server.status() ?? kept), name: "postgres", logFile: server.logFile }) }];
 }
 
 async function startCrew(

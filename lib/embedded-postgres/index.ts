@@ -10,8 +10,6 @@ import { type Account, canEnter, runAs, serverAccount } from "./account.ts";
 import { type Binaries, findBinaries } from "./binaries.ts";
 import { type KeptStatus, keepRunning } from "./keeper.ts";
 
-export type { KeptStatus } from "./keeper.ts";
-
 const run = promisify(execFile);
 
 const HOST = "127.0.0.1";
@@ -167,8 +165,9 @@ function logFile({ home }: Installation): string {
 }
 
 async function logTail(log: string): Promise<string> {
-	const lines = existsSync(log) ? (await readFile(log, "utf8")).trim().split("\n") : [];
-	return lines.slice(-LOG_TAIL_LINES).join("\n");
+	// Whoever tells of a server in trouble must not come to grief over its log.
+	const text = await readFile(log, "utf8").catch(() => "");
+	return text.trim().split("\n").slice(-LOG_TAIL_LINES).join("\n");
 }
 
 function parametersFor(port: number, { maxConnections, durable }: ServerOptions): Record<string, string | number> {

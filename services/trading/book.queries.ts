@@ -1,7 +1,6 @@
 import type { Context } from "moleculer";
 import type { Meta } from "../../contracts/index.ts";
-import type { RejectCode } from "../../contracts/orders.ts";
-import type { Depth, SubmitOrder } from "../../contracts/trading.ts";
+import type { Depth, SubmitOrder, TradingApi } from "../../contracts/trading.ts";
 import type { Db, Tx } from "../../lib/db.ts";
 import { fromUnits } from "../../lib/kernel/decimal.ts";
 import { call } from "../../lib/service.ts";
@@ -23,12 +22,7 @@ import { bandOf } from "./trading.queries.ts";
 
 type Seeing = Database & { readonly markets: Markets };
 
-/** What would become of an order: why it would be rejected, or null; what it takes of its asset, and what there is. */
-interface Rehearsal {
-	readonly code: RejectCode | null;
-	readonly required: string;
-	readonly available: string;
-}
+type Rehearsal = ReturnType<TradingApi["rehearse"]>;
 
 const DEFAULT_DEPTH = 50;
 

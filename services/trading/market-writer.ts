@@ -190,7 +190,7 @@ export function marketWriter(options: WriterOptions): MarketWriter {
 	return {
 		open: async () => void (await own()),
 		async execute(command) {
-			// One that is off the grid must not take a batch of others with it.
+			// One that is off the grid, or for which nobody knows the band, must not take a batch of others with it.
 			ordersOf(market, command);
 			if (command.kind === "submit") await options.bandBps();
 			return batches.add(command);

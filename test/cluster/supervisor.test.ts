@@ -49,23 +49,13 @@ test("passwords are the owner's alone, and who has none stays outside", async ()
 });
 
 test("a process that dies is started again, and its death is told with the end of its log", async () => {
-	const killed = await member("risk-1");
-	process.kill(killed.pid, "SIGKILL");
-	await until(async () => {
-		const { pid, state, restarts } = await member("risk-1");
-		return pid !== killed.pid && state === "ready" && restarts === 1;
-	}, START_MS);
+	await killUntilBack("risk-1");
 	expect(cluster.output()).toContain("risk-1 died (SIGKILL)");
 	await until(async () => (await send("GET /health/ready")).status === 200, START_MS);
 });
 
 test("PostgreSQL is started again too, and orders go on", async () => {
-	const killed = await member("postgres");
-	process.kill(killed.pid, "SIGKILL");
-	await until(async () => {
-		const { pid, state, restarts } = await member("postgres");
-		return pid !== killed.pid && state === "ready" && restarts === 1;
-	}, START_MS);
+	await killUntilBack("postgres");
 	expect(cluster.output()).toContain("PostgreSQL died, starts again in 0.5 s");
 	await until(
 		async () => (await send("POST /api/orders", { ...alice, body: order("after-postgres") })).status === 201,
@@ -163,6 +153,16 @@ async function status(): Promise<Member[]> {
 		const [name = "", state = "", pid, restarts] = row.trim().split(/\s+/);
 		return { name, state, pid: Number(pid), restarts: Number(restarts) };
 	});
+}
+
+/** Kills a process; resolves once another one is in its place. */
+async function killUntilBack(name: string): Promise<void> {
+	const killed = await member(name);
+	process.kill(killed.pid, "SIGKILL");
+	await until(async () => {
+		const { pid, state, restarts } = await member(name);
+		return pid !== killed.pid && state === "ready" && restarts === 1;
+	}, START_MS);
 }
 
 async function member(name: string): Promise<Member> {
