@@ -11,6 +11,8 @@ import { until } from "../support/until.ts";
 import { type Receiver, type Respond, startReceiver } from "../support/webhook-receiver.ts";
 
 const KEY = "orders.max_open_orders";
+/** As many as one message has at most. */
+const MESSAGE_EVENTS = 100;
 const admin = person("root", "admin");
 
 let node: TestNode;
@@ -182,6 +184,20 @@ test("a receiver that fails for too long is disabled, and that is told", async (
 		aggregate_seq: 2,
 		data: { subscription_id, url, user_id: admin.id, reason: "Answered with status 410" },
 	});
+});
+
+test("what was accepted before counts: one message that fails after it is the first failure", async () => {
+	let accepted = 0;
+	const endpoint = await receiver((response) => response.writeHead(accepted++ === 0 ? 204 : 500).end());
+	const { subscription_id } = await subscribe(admin, endpoint.url, ["config.changed"]);
+	// Nearly given up, and not tried before more events wait than a message has.
+	await node.dbs.events.query("UPDATE subscriptions SET failures = 8, next_try_at = 'infinity'");
+	for (let i = 0; i <= MESSAGE_EVENTS; i++) await tellOne();
+	await allRecorded();
+	await node.dbs.events.query("UPDATE subscriptions SET next_try_at = now()");
+	await until(() => endpoint.received.length === 2);
+	await until(async () => (await listed(admin)).some(({ failures }) => failures === 1));
+	expect(await listed(admin)).toMatchObject([{ subscription_id, status: "active", failures: 1 }]);
 });
 
 test("a suspended user gets nothing any more", async () => {
