@@ -16,8 +16,9 @@ interface BatchOptions<Item, Result> {
  * that the system bears runs are smaller, and there latency counts for more than the cost of a commit.
  */
 const BUSY_BATCH = 8;
-/** It then waits as long as the run before it took, and no longer than this. */
-const MAX_REST_MS = 20;
+/** It then waits half as long as the run before it took, and no longer than this. */
+const REST_PER_WORK = 0.5;
+const MAX_REST_MS = 10;
 
 interface Waiting<Item, Result> {
 	readonly item: Item;
@@ -54,7 +55,7 @@ export function batcher<Item, Result>(options: BatchOptions<Item, Result>): Batc
 	}
 
 	function rest(workedMs: number): Promise<void> {
-		return new Promise((done) => setTimeout(done, Math.min(workedMs, MAX_REST_MS)));
+		return new Promise((done) => setTimeout(done, Math.min(REST_PER_WORK * workedMs, MAX_REST_MS)));
 	}
 
 	async function settle(batch: readonly Waiting<Item, Result>[]): Promise<void> {
