@@ -1,7 +1,8 @@
 import type { Envelope } from "../../contracts/events.ts";
 import { forgetHandled, handledUpTo, waitingFor } from "./jetstream-places.ts";
 import { pullEvents } from "./jetstream-pull.ts";
-import { connectSessions, isApiError, NO_MESSAGE_FOUND, type Session } from "./jetstream-session.ts";
+import { connectSessions, type Session } from "./jetstream-session.ts";
+import { isApiError, NO_MESSAGE_FOUND } from "./jetstream-stream.ts";
 import { EVERY_SOURCE, placeOf, sourceOf } from "./sources.ts";
 import type { BusLogger, Receipt, Subscription, Transport } from "./transport.ts";
 
@@ -33,13 +34,12 @@ export function jetStreamTransport({ servers, namespace, replicas = 1, logger }:
 			if (!held) sessions.renew();
 			return held;
 		},
-		handledUpTo: ({ store, sequence }, sources) =>
+		handledUpTo: (receipt, sources) =>
 			sessions.use(async ({ jsm }) => {
-				const handled = await handledUpTo(jsm, stream, sequence, (subject) => tells(subject, prefix, sources));
-				if ((await jsm.streams.info(stream)).created === store) return handled;
-				// In another store the sequence means something else. This session may be the one that has not noticed.
-				sessions.renew();
-				return new Map();
+				const handled = await handledUpTo(jsm, stream, receipt, (subject) => tells(subject, prefix, sources));
+				// This session may be the one that has not noticed.
+				if (!handled) sessions.renew();
+				return handled ?? new Map();
 			}),
 		consume(subscription) {
 			const stopping = new AbortController();

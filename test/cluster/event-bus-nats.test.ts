@@ -19,6 +19,8 @@ const CONSUMER_FLUSH_MS = 3_000;
 /** An idle relay asks every 5 s; twice after the last event. */
 const FLOOR_MS = 40_000;
 const ROUNDS = 4;
+/** Time enough for several refusals. */
+const REFUSED_MS = 2_000;
 /** Longer than a relay under test waits before it asks again. */
 const BETWEEN_ROUNDS_MS = 200;
 
@@ -88,6 +90,24 @@ describe("the event bus on NATS JetStream", () => {
 		await until(async () => (await sink.seen()).length === 1_400, HEALED_MS);
 		const seen = await sink.seen();
 		for (const aggregate of ["a", "b"]) expect(onlyOf(aggregate, seen)).toEqual(inOrder(aggregate, 700));
+	});
+
+	test("a server that refuses everybody for a while is like one that is down", async () => {
+		const [near, far] = [node(), node()];
+		const [source, sink] = [await newSource(), await newSink("sink")];
+		sink.start(far);
+		source.startRelay(near);
+		await source.tell(["a"], 10);
+		await sink.has(10);
+		await server.kill();
+		await server.start("--user", "somebody", "--pass", "else");
+		await source.tell(["a"], 10);
+		await delay(REFUSED_MS);
+		await server.kill();
+		await server.start();
+		await source.tell(["a"], 10);
+		await until(async () => (await sink.seen()).length === 30, HEALED_MS);
+		expect(await sink.seen()).toEqual(inOrder("a", 30));
 	});
 
 	test("events whose store is deleted before they are handled are published again", async () => {
@@ -267,7 +287,7 @@ describe("the event bus on NATS JetStream", () => {
 		const [loser, other, sink] = [await newSource(), await newSource(), await newSink("sink")];
 		const consumption = sink.start(far);
 		const relay = loser.startRelay(near);
-		other.startRelay(near);
+		other.startRelay(near, ["sink-orders"]);
 		await other.tell(["b"]);
 		await sink.has(1);
 		await server.kill();
@@ -281,13 +301,18 @@ describe("the event bus on NATS JetStream", () => {
 		await server.kill();
 		await server.rollBack();
 		await server.start();
-		// These take places that the consumer is already beyond.
+		// These take places that the consumer is already beyond, and nobody is there who misses what was in them.
 		await other.tell(["b"], 20);
 		await until(other.published);
-		loser.startRelay(near);
+		await rounds(other);
 		sink.start(far);
-		await until(async () => (await sink.seen()).length === 61, HEALED_MS);
+		await until(async () => (await sink.seen()).length === 61 + ROUNDS, HEALED_MS);
 		expect(onlyOf("b", await sink.seen())).toEqual(inOrder("b", 21));
+		loser.startRelay(near);
+		await loser.tell(["a"]);
+		await sink.has(62 + ROUNDS);
+		expect(onlyOf("a", await sink.seen())).toEqual(inOrder("a", 41));
+		await floorOf(other, 21 + ROUNDS);
 	});
 
 	test("when the node that consumes falls silent another goes on from its first unhandled event", async () => {
