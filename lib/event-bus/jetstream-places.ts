@@ -1,5 +1,5 @@
 import { AckPolicy, type ConsumerInfo, DeliverPolicy, type JetStreamManager, nanos } from "nats";
-import { allConsumers, hasLostItsEnd, isApiError, NO_MESSAGE_FOUND } from "./jetstream-stream.ts";
+import { allConsumers, floorOf, hasLostItsEnd, nextOf } from "./jetstream-stream.ts";
 import type { Receipt } from "./transport.ts";
 
 /** The server forgets a consumer that only asks a question by itself. */
@@ -27,28 +27,16 @@ export async function handledUpTo(
 	concerns: (subject: string) => boolean,
 ): Promise<ReadonlyMap<string, boolean> | null> {
 	const found = await consumersOf(jsm, stream);
-	const answers = [...found].map(async ([place, { ack_floor, config }]) => {
-		const { filter_subject = ">" } = config;
+	const answers = [...found].map(async ([place, info]) => {
+		const { filter_subject = ">" } = info.config;
 		if (!concerns(filter_subject)) return [];
-		const handled =
-			ack_floor.stream_seq >= sequence ||
-			(await nextOf(jsm, stream, ack_floor.stream_seq + 1, filter_subject)) > sequence;
+		const floor = floorOf(info);
+		const handled = floor >= sequence || (await nextOf(jsm, stream, floor + 1, filter_subject)) > sequence;
 		return [[place, handled] as const];
 	});
 	const handled = new Map((await Promise.all(answers)).flat());
 	const { created, state } = await jsm.streams.info(stream);
 	return created === store && !hasLostItsEnd([...found.values()], state.last_seq) ? handled : null;
-}
-
-/** The sequence of the first message under `subject` from `seq` on; infinite when there is none yet. */
-async function nextOf(jsm: JetStreamManager, stream: string, seq: number, subject: string): Promise<number> {
-	const query = { seq, next_by_subj: subject };
-	try {
-		return (await jsm.streams.getMessage(stream, query)).seq;
-	} catch (error) {
-		if (!isApiError(error, NO_MESSAGE_FOUND)) throw error;
-		return Number.POSITIVE_INFINITY;
-	}
 }
 
 /**
@@ -75,9 +63,7 @@ export async function forgetHandled(
 /** The first message that each consumer has yet to acknowledge: a floor is not moved by messages for others. */
 function firstUnhandled(jsm: JetStreamManager, stream: string, consumers: readonly ConsumerInfo[]): Promise<number[]> {
 	return Promise.all(
-		consumers.map(({ ack_floor, config: { filter_subject = ">" } }) =>
-			nextOf(jsm, stream, ack_floor.stream_seq + 1, filter_subject),
-		),
+		consumers.map((info) => nextOf(jsm, stream, floorOf(info) + 1, info.config.filter_subject ?? ">")),
 	);
 }
 

@@ -1,6 +1,7 @@
-import { AckPolicy, DeliverPolicy, type JetStreamManager, type JsMsg, nanos } from "nats";
+import type { JsMsg } from "nats";
 import { validate as isUuid } from "uuid";
 import type { Envelope } from "../../contracts/events.ts";
+import { rewind } from "./jetstream-rewind.ts";
 import type { Session } from "./jetstream-session.ts";
 import { pause } from "./leader.ts";
 import { type BusLogger, backoffMs, type Subscription, wants } from "./transport.ts";
@@ -20,8 +21,6 @@ interface PullOptions {
 const MAX_BATCH = 500;
 /** One batch is handled while the next arrives. */
 const MAX_UNACKNOWLEDGED = 2 * MAX_BATCH;
-/** An acknowledgement that got lost costs a repeat after this time. */
-const ACK_WAIT_MS = 30_000;
 /** A vanished consumer is noticed after half of it without a heartbeat, twice. */
 const PULL_EXPIRES_MS = 4_000;
 
@@ -36,7 +35,7 @@ export async function pullEvents(options: PullOptions, signal: AbortSignal): Pro
 	while (!signal.aborted) {
 		try {
 			const session = await options.open();
-			await rewind(session.jsm, options);
+			await rewind(session.jsm, { ...options, maxUnacknowledged: MAX_UNACKNOWLEDGED });
 			await pump(session, options, signal, () => {
 				failures = 0;
 			});
@@ -46,33 +45,6 @@ export async function pullEvents(options: PullOptions, signal: AbortSignal): Pro
 			await pause(backoffMs(failures), signal);
 		}
 	}
-}
-
-/**
- * Makes the consumer anew from its first unacknowledged event. That takes back what a node that is gone or stopped was
- * given, at once instead of after `ACK_WAIT_MS`, and ends such a node's requests.
- */
-async function rewind(jsm: JetStreamManager, { stream, durable, filter }: PullOptions): Promise<void> {
-	const before = await findConsumer(jsm, stream, durable);
-	if (before) await jsm.consumers.delete(stream, durable);
-	await jsm.consumers.add(stream, {
-		durable_name: durable,
-		filter_subject: filter,
-		// Each by itself: for a moment two nodes may pull, and one must not acknowledge what the other was given.
-		ack_policy: AckPolicy.Explicit,
-		ack_wait: nanos(ACK_WAIT_MS),
-		max_ack_pending: MAX_UNACKNOWLEDGED,
-		max_deliver: -1,
-		...(before
-			? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: before.ack_floor.stream_seq + 1 }
-			: { deliver_policy: DeliverPolicy.All }),
-	});
-}
-
-async function findConsumer(jsm: JetStreamManager, stream: string, durable: string) {
-	// By the list: a missing consumer is then an empty answer rather than an error to be told from others.
-	for await (const info of jsm.consumers.list(stream)) if (info.name === durable) return info;
-	return null;
 }
 
 /** Handles what the consumer sends until the signal aborts or the connection or the consumer is lost. */

@@ -49,8 +49,8 @@ const MAX_PINGS_OUT = 2;
 const FLUSH_LIMIT_MS = 2_000;
 
 /**
- * Connects to NATS, again whenever the connection breaks. Each time by a new one: the client's own reconnection gives up
- * when it is refused twice, and would send what was published meanwhile before anybody has looked at the stream.
+ * Connects to NATS, again whenever the connection breaks. Each time by a new one: the client's own reconnection gives
+ * up when it is refused twice, and would send what was published meanwhile before anybody has looked at the stream.
  */
 export function connectSessions(options: SessionOptions): Sessions {
 	const { servers, logger } = options;

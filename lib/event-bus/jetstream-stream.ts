@@ -49,7 +49,12 @@ export async function ensureStream(jsm: JetStreamManager, options: StreamOptions
  * it is when the stream's machine has lost power: such a consumer would miss whatever takes the lost places.
  */
 export function hasLostItsEnd(consumers: readonly ConsumerInfo[], lastSequence: number): boolean {
-	return consumers.some(({ ack_floor }) => ack_floor.stream_seq > lastSequence);
+	return consumers.some((info) => floorOf(info) > lastSequence);
+}
+
+/** Up to which sequence the consumer has acknowledged all. The server says 0 until there is a first acknowledgement. */
+export function floorOf({ ack_floor, config }: ConsumerInfo): number {
+	return Math.max(ack_floor.stream_seq, (config.opt_start_seq ?? 1) - 1);
 }
 
 /** Every consumer of the stream. */
@@ -57,6 +62,17 @@ export async function allConsumers(jsm: JetStreamManager, stream: string): Promi
 	const found: ConsumerInfo[] = [];
 	for await (const info of jsm.consumers.list(stream)) found.push(info);
 	return found;
+}
+
+/** The sequence of the first message under `subject` from `seq` on; infinite when there is none yet. */
+export async function nextOf(jsm: JetStreamManager, stream: string, seq: number, subject: string): Promise<number> {
+	const query = { seq, next_by_subj: subject };
+	try {
+		return (await jsm.streams.getMessage(stream, query)).seq;
+	} catch (error) {
+		if (!isApiError(error, NO_MESSAGE_FOUND)) throw error;
+		return Number.POSITIVE_INFINITY;
+	}
 }
 
 async function addStream(jsm: JetStreamManager, { stream, subject, replicas }: StreamOptions): Promise<string> {

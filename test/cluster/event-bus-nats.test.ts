@@ -1,8 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-import { connect as connectNats, type NatsConnection } from "nats";
+import {
+	type ConsumerAPI,
+	type ConsumerInfo,
+	connect as connectNats,
+	type JetStreamManager,
+	type NatsConnection,
+} from "nats";
 import { jetStreamTransport } from "../../lib/event-bus/jetstream.ts";
+import { rewind } from "../../lib/event-bus/jetstream-rewind.ts";
+import { floorOf } from "../../lib/event-bus/jetstream-stream.ts";
 import { lastReceipt } from "../../lib/event-bus/outbox.ts";
 import type { Transport } from "../../lib/event-bus/transport.ts";
 import { refuse } from "../../lib/refuse.ts";
@@ -36,6 +44,26 @@ beforeEach(() => {
 
 const connect = (): Transport => jetStreamTransport({ servers: server.url, namespace, logger: quiet });
 
+/** A manager whose node dies when it has changed consumers `steps` times. */
+function dyingAfter(steps: number, jsm: JetStreamManager): JetStreamManager {
+	let left = steps;
+	const mayGoOn = () => {
+		if (left-- <= 0) throw new Error("it has died");
+	};
+	const consumers: Partial<ConsumerAPI> = {
+		list: (stream) => jsm.consumers.list(stream),
+		async add(...args) {
+			mayGoOn();
+			return jsm.consumers.add(...args);
+		},
+		async delete(...args) {
+			mayGoOn();
+			return jsm.consumers.delete(...args);
+		},
+	};
+	return { ...jsm, consumers: consumers as ConsumerAPI };
+}
+
 describe("the event bus on NATS JetStream", () => {
 	describeEventBus(connect);
 
@@ -57,7 +85,7 @@ describe("the event bus on NATS JetStream", () => {
 		await (await (await client()).jetstreamManager()).streams.delete(`${namespace}-events`);
 	}
 
-	function floorOf(source: Source, count: number): Promise<void> {
+	function reachesFloor(source: Source, count: number): Promise<void> {
 		return until(async () => (await source.floor()) === count, FLOOR_MS);
 	}
 
@@ -156,7 +184,7 @@ describe("the event bus on NATS JetStream", () => {
 		await near.publish([eventOf({ type: "users.created" })]);
 		source.startRelay(near, ["sink-orders", "away-orders"]);
 		await source.tell(["a"], 30);
-		await floorOf(source, 30);
+		await reachesFloor(source, 30);
 		await first.stop();
 		await source.tell(["a"], 10);
 		await sink.has(40);
@@ -169,7 +197,7 @@ describe("the event bus on NATS JetStream", () => {
 		await until(async () => (await away.seen()).length === 40 + ROUNDS, HEALED_MS);
 		expect(onlyOf("a", await away.seen())).toEqual(inOrder("a", 40));
 		expect(await held()).toBe(10 + ROUNDS);
-		await floorOf(source, 40 + ROUNDS);
+		await reachesFloor(source, 40 + ROUNDS);
 		await deleteStream();
 		await until(async () => (await source.db.transaction(lastReceipt)) === null, HEALED_MS);
 		await source.tell(["a"], 3);
@@ -185,7 +213,7 @@ describe("the event bus on NATS JetStream", () => {
 		source.startRelay(near);
 		await source.tell(["a"], 20);
 		await away.has(20);
-		await floorOf(source, 20);
+		await reachesFloor(source, 20);
 		await first.stop();
 		// As by a node that dies when it has deleted its place and not made it anew.
 		await (await (await client()).jetstreamManager()).consumers.delete(`${namespace}-events`, "away-orders");
@@ -198,7 +226,7 @@ describe("the event bus on NATS JetStream", () => {
 		await until(async () => (await away.seen()).length === 30 + ROUNDS, HEALED_MS);
 		expect(onlyOf("a", await away.seen())).toEqual(inOrder("a", 30));
 		expect(await held()).toBe(10 + ROUNDS);
-		await floorOf(source, 30 + ROUNDS);
+		await reachesFloor(source, 30 + ROUNDS);
 	});
 
 	test("before everybody who is to get events has been there, all of them are published again", async () => {
@@ -207,7 +235,7 @@ describe("the event bus on NATS JetStream", () => {
 		sink.start(far);
 		const relay = source.startRelay(near, ["sink-orders"]);
 		await source.tell(["a"], 10);
-		await floorOf(source, 10);
+		await reachesFloor(source, 10);
 		await relay.stop();
 		// A version in which one more service takes them in.
 		source.startRelay(near, ["sink-orders", "late-orders"]);
@@ -219,7 +247,7 @@ describe("the event bus on NATS JetStream", () => {
 		late.start(far);
 		await until(async () => (await late.seen()).length === 20 + ROUNDS, HEALED_MS);
 		expect(onlyOf("a", await late.seen())).toEqual(inOrder("a", 20));
-		await floorOf(source, 20 + ROUNDS);
+		await reachesFloor(source, 20 + ROUNDS);
 	});
 
 	test("a consumer that nobody knew of makes all of them come again until it has caught up", async () => {
@@ -228,7 +256,7 @@ describe("the event bus on NATS JetStream", () => {
 		sink.start(far);
 		source.startRelay(near, ["sink-orders"]);
 		await source.tell(["a"], 10);
-		await floorOf(source, 10);
+		await reachesFloor(source, 10);
 		let release = () => {};
 		const stuck = new Promise<void>((resolve) => (release = resolve));
 		joined.start(far, { handle: () => stuck });
@@ -237,7 +265,7 @@ describe("the event bus on NATS JetStream", () => {
 		release();
 		await until(async () => (await joined.seen()).length === 10, HEALED_MS);
 		expect(await joined.seen()).toEqual(inOrder("a", 10));
-		await floorOf(source, 10);
+		await reachesFloor(source, 10);
 	});
 
 	test("of each place it is known whether it has handled all, also when the last events were for others", async () => {
@@ -312,7 +340,7 @@ describe("the event bus on NATS JetStream", () => {
 		await loser.tell(["a"]);
 		await sink.has(62 + ROUNDS);
 		expect(onlyOf("a", await sink.seen())).toEqual(inOrder("a", 41));
-		await floorOf(other, 21 + ROUNDS);
+		await reachesFloor(other, 21 + ROUNDS);
 	});
 
 	test("when the node that consumes falls silent another goes on from its first unhandled event", async () => {
@@ -345,6 +373,32 @@ describe("the event bus on NATS JetStream", () => {
 		await delay(500);
 		expect(await sink.seen()).toEqual(inOrder("a", 30));
 		expect(await sink.deliveries()).toEqual([]);
+	});
+
+	test("a node that dies while it makes its place anew loses it in no step", async () => {
+		const transport = node();
+		const [source, sink] = [await newSource(), await newSink("sink")];
+		const consumption = sink.start(transport);
+		source.startRelay(transport);
+		await source.tell(["a"], 10);
+		await sink.has(10);
+		await until(async () => (await consumption.waiting()) === 0);
+		await consumption.stop();
+		const jsm = await (await client()).jetstreamManager();
+		const [stream, durable] = [`${namespace}-events`, "sink-orders"];
+		const place = { stream, durable, filter: `${namespace}.events.orders.*`, maxUnacknowledged: 10 };
+		let steps = 0;
+		for (let ended = false; !ended; steps++) {
+			ended = await rewind(dyingAfter(steps, jsm), place).then(
+				() => true,
+				() => false,
+			);
+			await rewind(jsm, place);
+			const consumers: ConsumerInfo[] = [];
+			for await (const info of jsm.consumers.list(stream)) consumers.push(info);
+			expect(consumers.map((info) => [info.name, floorOf(info)])).toEqual([[durable, 10]]);
+		}
+		expect(steps).toBeGreaterThan(4);
 	});
 
 	test("the stream lets go of what is old only when every consumer has handled it", async () => {
