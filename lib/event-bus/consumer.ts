@@ -4,7 +4,7 @@ import { failpoint } from "../failpoint.ts";
 import { LOCKS } from "../locks.ts";
 import { refuse } from "../refuse.ts";
 import { countLive, type Delivery, type Fate, findBlocked, setAside } from "./deliveries.ts";
-import { afterFailure, FIRST_RETRY_MS, isTemporary, MAX_ATTEMPTS } from "./failures.ts";
+import { afterFailure, FIRST_RETRY_MS, isTemporary, MAX_ATTEMPTS, tooEarly } from "./failures.ts";
 import { takeOver } from "./inbox.ts";
 import { lead } from "./leader.ts";
 import { startRetries } from "./retries.ts";
@@ -130,16 +130,24 @@ async function takeAgain(tx: Tx, events: readonly Envelope[]): Promise<readonly 
 	return events;
 }
 
-/** Calls the handlers, in order, with runs of events that go to the same one. */
+/**
+ * Calls the handlers, in order, with runs of events that go to the same one. What a newer version of the service has
+ * set aside may have no handler here: it waits for a node that has one.
+ */
 async function runHandlers(
 	handlers: Readonly<Record<string, Handler>>,
 	tx: Tx,
 	events: readonly Envelope[],
 ): Promise<void> {
-	const handlerOf = (event?: Envelope) => event && (handlers[event.type] ?? handlers["*"]);
+	const handlerOf = ({ type }: Envelope) => {
+		const handler = handlers[type] ?? handlers["*"];
+		if (!handler) throw tooEarly(`This version does not handle '${type}'`);
+		return handler;
+	};
+	const handlerOfEach = events.map(handlerOf);
 	for (let start = 0, end = 0; start < events.length; start = end) {
-		const handler = handlerOf(events[start]);
-		while (end < events.length && handlerOf(events[end]) === handler) end++;
+		const handler = handlerOfEach[start];
+		while (end < events.length && handlerOfEach[end] === handler) end++;
 		await handler?.(tx, events.slice(start, end));
 	}
 }

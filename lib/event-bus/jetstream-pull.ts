@@ -15,6 +15,8 @@ interface PullOptions {
 	/** The name of the server's durable consumer, and the subjects it gets. */
 	readonly durable: string;
 	readonly filter: string;
+	/** What is handled of that. */
+	readonly types: readonly string[];
 	readonly logger: BusLogger;
 }
 

@@ -43,7 +43,7 @@ export function jetStreamTransport({ servers, namespace, replicas = 1, logger }:
 			}),
 		consume(subscription) {
 			const stopping = new AbortController();
-			const sources = sourcesOf(subscription).map(({ durable, filter }) => ({
+			const sources = sourcesOf(subscription).map(({ durable, filter, types }) => ({
 				open: sessions.open,
 				stream,
 				prefix,
@@ -51,6 +51,7 @@ export function jetStreamTransport({ servers, namespace, replicas = 1, logger }:
 				logger,
 				durable,
 				filter: prefix + filter,
+				types,
 			}));
 			const running = subscription.exclusively(async (signal) => {
 				await Promise.all(sources.map((source) => pullEvents(source, signal)));
@@ -107,10 +108,11 @@ function tells(subject: string, prefix: string, sources: readonly string[]): boo
  * One consumer for each source: it gets the only type that is wanted of it, or all types and drops those that are not.
  * One for each type would lose the order within an aggregate; one with several filters is beyond nats-server 2.9.
  */
-function sourcesOf({ name, types }: Subscription): { readonly durable: string; readonly filter: string }[] {
-	if (types.includes("*")) return [{ durable: placeOf(name, EVERY_SOURCE), filter: ">" }];
-	return [...Map.groupBy(types, sourceOf)].map(([source, [type = "", ...more]]) => ({
+function sourcesOf({ name, types }: Subscription) {
+	if (types.includes("*")) return [{ durable: placeOf(name, EVERY_SOURCE), filter: ">", types: [">"] }];
+	return [...Map.groupBy(types, sourceOf)].map(([source, ofSource]) => ({
 		durable: placeOf(name, source),
-		filter: more.length > 0 ? `${source}.*` : type,
+		filter: ofSource.length === 1 ? (ofSource[0] ?? "") : `${source}.*`,
+		types: ofSource,
 	}));
 }

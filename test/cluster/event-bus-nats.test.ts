@@ -386,7 +386,14 @@ describe("the event bus on NATS JetStream", () => {
 		await consumption.stop();
 		const jsm = await (await client()).jetstreamManager();
 		const [stream, durable] = [`${namespace}-events`, "sink-orders"];
-		const place = { stream, durable, filter: `${namespace}.events.orders.*`, maxUnacknowledged: 10 };
+		const place = {
+			stream,
+			durable,
+			filter: `${namespace}.events.orders.*`,
+			prefix: `${namespace}.events.`,
+			types: ["orders.created"],
+			maxUnacknowledged: 10,
+		};
 		let steps = 0;
 		for (let ended = false; !ended; steps++) {
 			ended = await rewind(dyingAfter(steps, jsm), place).then(
@@ -453,6 +460,28 @@ describe("the event bus on NATS JetStream", () => {
 		await source.tell(["a"], 1, "orders.executed");
 		await sink.has(12);
 		expect(await sink.seen()).toEqual(inOrder("a", 12));
+	});
+
+	test("what a node of an older version dropped comes to the next that handles it, as often as they take turns", async () => {
+		const [near, far] = [node(), node()];
+		const [source, sink] = [await newSource(), await newSink("sink")];
+		source.startRelay(near);
+		let count = 0;
+		for (const types of [["orders.created"], ["orders.created", "orders.cancelled"], ["orders.created"]]) {
+			const older = sink.start(far, { types });
+			// The last one is handled, so that the older one is beyond the others.
+			await source.tell(["a"], 1, "orders.created");
+			await source.tell(["a"], 3, "orders.executed");
+			await source.tell(["a"], 1, "orders.created");
+			await sink.has(count + 2);
+			await until(async () => (await older.waiting()) === 0);
+			await older.stop();
+			const newer = sink.start(far, { types: ["orders.created", "orders.executed"] });
+			count += 5;
+			await sink.has(count);
+			await newer.stop();
+		}
+		expect([...(await sink.seen())].sort()).toEqual([...inOrder("a", count)].sort());
 	});
 
 	test("what is no event does not stop those behind it", async () => {

@@ -153,6 +153,28 @@ export function describeEventBus(connect: () => Transport): void {
 		expect(await sink.deliveries()).toEqual([]);
 	});
 
+	test("what was set aside by a node of a newer version waits for one that handles its type", async () => {
+		const transport = node();
+		const [source, sink] = [await newSource(), await newSink("sink")];
+		const types = ["orders.created", "orders.executed"];
+		source.startRelay(transport);
+		const newer = sink.start(transport, {
+			types,
+			firstRetryMs: PATIENCE_MS,
+			handle: () => Promise.reject(new Error("it cannot yet")),
+		});
+		await source.tell(["a"], 1, "orders.executed");
+		await until(async () => (await sink.deliveries()).length === 1);
+		await newer.stop();
+		await sink.db.query("UPDATE deliveries SET next_try_at = now()");
+		const older = sink.start(transport, { types: ["orders.created"] });
+		await until(async () => (await sink.deliveries())[0]?.state !== "retrying");
+		await older.stop();
+		expect(await sink.deliveries()).toEqual([{ key: "a:1", state: "parked", attempts: 1 }]);
+		sink.start(transport, { types });
+		await sink.has(1);
+	});
+
 	test("while a consumer's database is down its events wait, and no try is counted", async () => {
 		const transport = node();
 		const [source, sink, other] = [await newSource(), await newSink("sink"), await newSink("other")];
