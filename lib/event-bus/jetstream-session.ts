@@ -11,6 +11,7 @@ import type { BusLogger } from "./transport.ts";
 
 /** A connection whose stream was there a moment ago. */
 export interface Session {
+	readonly connection: NatsConnection;
 	readonly js: JetStreamClient;
 	readonly jsm: JetStreamManager;
 	/** When the stream was made: tells it from one of the same name that was made later. */
@@ -81,7 +82,7 @@ export function connectSessions(options: SessionOptions): Sessions {
 		const { connection, lost } = link;
 		const jsm = await connection.jetstreamManager({ timeout: API_TIMEOUT_MS, checkAPI: false });
 		const store = await ensureStream(jsm, options);
-		return { js: jsm.jetstream(), jsm, store, lost };
+		return { connection, js: jsm.jetstream(), jsm, store, lost };
 	}
 
 	return {

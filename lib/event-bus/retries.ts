@@ -1,4 +1,5 @@
 import { LOCKS } from "../locks.ts";
+import { MAX_EVENTS } from "./bounds.ts";
 import type { Handling } from "./consumer.ts";
 import { dueAggregates, type KeptDelivery, postpone, readDue, settle } from "./deliveries.ts";
 import { isTemporary } from "./failures.ts";
@@ -7,8 +8,6 @@ import { backoffMs } from "./transport.ts";
 
 const POLL_MS = 200;
 const MAX_AGGREGATES_PER_POLL = 100;
-/** The most events of one aggregate that one transaction takes, once its first can be handled. */
-const MAX_CHAIN = 500;
 
 /** Tries the events that were set aside again, as they are due. */
 export function startRetries(handling: Handling): { stop(): Promise<void> } {
@@ -20,7 +19,7 @@ export function startRetries(handling: Handling): { stop(): Promise<void> } {
 			await pause(failures === 0 ? POLL_MS : backoffMs(failures), stopping.signal);
 			try {
 				for (const aggregateId of await dueAggregates(handling.db, MAX_AGGREGATES_PER_POLL)) {
-					if (!stopping.signal.aborted) await retry(handling, aggregateId, MAX_CHAIN);
+					if (!stopping.signal.aborted) await retry(handling, aggregateId, MAX_EVENTS);
 				}
 				failures = 0;
 			} catch (error) {

@@ -462,7 +462,7 @@ describe("the event bus on NATS JetStream", () => {
 		expect(await sink.seen()).toEqual(inOrder("a", 12));
 	});
 
-	test("what a node of an older version dropped comes to the next that handles it, as often as they take turns", async () => {
+	test("what a node of an older version dropped comes to the next that handles it, in every turn", async () => {
 		const [near, far] = [node(), node()];
 		const [source, sink] = [await newSource(), await newSink("sink")];
 		source.startRelay(near);

@@ -18,8 +18,11 @@ type Handle = (tx: Tx, events: readonly Envelope[]) => Promise<void>;
 /** A service that tells events. */
 export interface Source {
 	readonly db: Db;
-	/** Tells `count` further events of each aggregate, in one transaction, the aggregates taking turns. */
-	tell(aggregates: readonly string[], count?: number, type?: Staged["type"]): Promise<void>;
+	/**
+	 * Tells `count` further events of each aggregate, in one transaction, the aggregates taking turns; `text` is part of
+	 * their data.
+	 */
+	tell(aggregates: readonly string[], count?: number, type?: Staged["type"], text?: string): Promise<void>;
 	/** A relay, as one more node of the service would run it; its events are for those at the places `audience`. */
 	startRelay(transport: Transport, audience?: readonly string[]): Relay;
 	/** Breaks the connections of relays that are at work. */
@@ -70,7 +73,7 @@ export async function newSource(): Promise<Source> {
 	const relays: Relay[] = [];
 	return {
 		db,
-		async tell(aggregates, count = 1, type = "orders.created") {
+		async tell(aggregates, count = 1, type = "orders.created", text = "") {
 			const events = Array.from({ length: count }, () =>
 				aggregates.map((id) => {
 					const sequence = (told.get(id) ?? 0) + 1;
@@ -79,7 +82,7 @@ export async function newSource(): Promise<Source> {
 						type,
 						aggregate_id: id,
 						aggregate_seq: sequence,
-						data: { n: sequence },
+						data: { n: sequence, text },
 						correlation_id: "c",
 						actor: null,
 					};

@@ -1,6 +1,8 @@
+import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Envelope } from "../../../contracts/events.ts";
 import { openDb, type Tx } from "../../../lib/db.ts";
+import { MAX_BYTES } from "../../../lib/event-bus/bounds.ts";
 import { tooEarly } from "../../../lib/event-bus/consumer.ts";
 import { FIRST_RETRY_MS } from "../../../lib/event-bus/failures.ts";
 import { lastReceipt, outboxBacklog } from "../../../lib/event-bus/outbox.ts";
@@ -11,6 +13,8 @@ import { atTheEnd, cleanUp, inOrder, keyOf, newSink, newSource, onlyOf, type Sin
 
 const AGGREGATES = Array.from({ length: 10 }, (_, i) => `a${i}`);
 const MAX_REPEATS = 5;
+/** As large as an event may be, nearly. */
+const LARGE = 700 * 1_024;
 /** By so much a poison event may delay those of other aggregates. */
 const MAX_DELAY_MS = 1_000;
 /** A machine that stalls may delay one of them by more; a consumer that waits for the last try does so for 12.8 s. */
@@ -216,6 +220,30 @@ export function describeEventBus(connect: () => Transport): void {
 		expect(crashes).toBeLessThan(0);
 		await sink.has(50);
 		for (const aggregate of AGGREGATES) expect(onlyOf(aggregate, await sink.seen())).toEqual(inOrder(aggregate, 5));
+	});
+
+	test("of large events no more are published or handled at once than may be held", async () => {
+		const transport = node();
+		const [source, sink] = [await newSource(), await newSink("sink")];
+		const sizes: number[] = [];
+		const note = (events: readonly Envelope[]) => void sizes.push(JSON.stringify(events).length);
+		const away = sink.start(transport);
+		await away.stop();
+		// One that the database compresses, and one that it cannot.
+		await source.tell(["a"], 40, "orders.created", "x".repeat(LARGE));
+		await source.tell(["a"], 40, "orders.created", randomBytes(LARGE / 2).toString("hex"));
+		sink.start(transport, { handle: async (_tx, events) => note(events) });
+		source.startRelay({
+			...transport,
+			publish(events, bytes) {
+				note(events);
+				return transport.publish(events, bytes);
+			},
+		});
+		await sink.has(80, PATIENCE_MS);
+		expect(await sink.seen()).toEqual(inOrder("a", 80));
+		expect(Math.max(...sizes)).toBeLessThan(MAX_BYTES + 2 * LARGE);
+		expect(Math.max(...sizes)).toBeGreaterThan(MAX_BYTES / 2);
 	});
 
 	test("several relays of one service keep the order and repeat no effect", async () => {
