@@ -3,6 +3,7 @@ import { forgetHandled, handledUpTo, waitingFor } from "./jetstream-places.ts";
 import { pullEvents } from "./jetstream-pull.ts";
 import { connectSessions, type Session } from "./jetstream-session.ts";
 import { isApiError, NO_MESSAGE_FOUND } from "./jetstream-stream.ts";
+import { withPredecessors } from "./predecessors.ts";
 import { EVERY_SOURCE, placeOf, sourceOf } from "./sources.ts";
 import type { BusLogger, Receipt, Subscription, Transport } from "./transport.ts";
 
@@ -74,7 +75,7 @@ export function jetStreamTransport({ servers, namespace, replicas = 1, logger }:
 /** All events are on their way before the first is acknowledged; one connection keeps their order. */
 async function publish({ js, store }: Session, prefix: string, events: readonly Envelope[]): Promise<Receipt | null> {
 	const acks = await Promise.all(
-		events.map((event) =>
+		withPredecessors(events).map((event) =>
 			js.publish(prefix + event.type, JSON.stringify(event), { msgID: event.event_id, timeout: PUBLISH_TIMEOUT_MS }),
 		),
 	);

@@ -1,8 +1,9 @@
+import type { Tx } from "../db.ts";
 import { LOCKS } from "../locks.ts";
 import { MAX_EVENTS } from "./bounds.ts";
 import type { Handling } from "./consumer.ts";
 import { dueAggregates, type KeptDelivery, postpone, readDue, settle } from "./deliveries.ts";
-import { isTemporary } from "./failures.ts";
+import { isTemporary, PATIENCE_MS, tooEarly } from "./failures.ts";
 import { pause, tryLock } from "./leader.ts";
 import { backoffMs } from "./transport.ts";
 
@@ -44,6 +45,7 @@ async function retry(handling: Handling, aggregateId: string, limit: number): Pr
 		await handling.db.transaction(async (tx) => {
 			chain = (await tryLock(tx, LOCKS.retry)) ? await readDue(tx, aggregateId, limit) : [];
 			const events = chain.map((kept) => kept.event);
+			await expectPredecessors(handling, tx, chain);
 			await handling.run(tx, events);
 			settle(tx, chain);
 		});
@@ -54,4 +56,11 @@ async function retry(handling: Handling, aggregateId: string, limit: number): Pr
 		const fate = handling.fail(head.event, error, head.attempts, head.ageMs);
 		await handling.db.transaction((tx) => postpone(tx, head, fate));
 	}
+}
+
+/** Rejects while an event has yet to come that was told before these; for a minute, for it may never come. */
+async function expectPredecessors({ predecessors }: Handling, tx: Tx, chain: readonly KeptDelivery[]): Promise<void> {
+	const young = chain.filter(({ ageMs }) => ageMs < PATIENCE_MS).map(({ event }) => event);
+	const missed = await predecessors?.missed(tx, young);
+	if (missed && missed.size > 0) throw tooEarly("An event of its aggregate before it has yet to come");
 }

@@ -39,8 +39,8 @@ export interface Consumption {
  */
 export interface Transport {
 	/**
-	 * Resolves when all of `events`, of `bytes` in all, are accepted for delivery; when it rejects, any of them may or may
-	 * not be.
+	 * Resolves when all of `events`, of `bytes` in all, are accepted for delivery; when it rejects, any of them may or
+	 * may not be.
 	 */
 	publish(events: readonly Envelope[], bytes?: number): Promise<Receipt | null>;
 	/** False when some of what was accepted up to `receipt` may be lost: it is then to be published again. */

@@ -16,7 +16,7 @@ import type { Transport } from "../../lib/event-bus/transport.ts";
 import { refuse } from "../../lib/refuse.ts";
 import { atTheEnd, inOrder, newSink, newSource, onlyOf, quiet, type Source } from "../contract/event-bus/harness.ts";
 import { type NatsServer, startNatsServer } from "../contract/event-bus/nats-server.ts";
-import { describeEventBus } from "../contract/event-bus/suite.ts";
+import { describeEventBus, unruly } from "../contract/event-bus/suite.ts";
 import { eventOf } from "../support/events.ts";
 import { until } from "../support/until.ts";
 
@@ -29,6 +29,8 @@ const FLOOR_MS = 40_000;
 const ROUNDS = 4;
 /** Time enough for several refusals. */
 const REFUSED_MS = 2_000;
+/** What makes an event too large for the stream of a test. */
+const REFUSED_BYTES = 10_000;
 /** Longer than a relay under test waits before it asks again. */
 const BETWEEN_ROUNDS_MS = 200;
 
@@ -341,6 +343,39 @@ describe("the event bus on NATS JetStream", () => {
 		await sink.has(62 + ROUNDS);
 		expect(onlyOf("a", await sink.seen())).toEqual(inOrder("a", 41));
 		await reachesFloor(other, 21 + ROUNDS);
+	});
+
+	test("when a transport refuses an event and accepts the next of its aggregate, they come in order", async () => {
+		const [near, far] = [node(), node()];
+		const [source, sink] = [await newSource(), await newSink("sink")];
+		sink.start(far);
+		const relay = source.startRelay(near);
+		await source.tell(["a"]);
+		await sink.has(1);
+		await relay.stop();
+		await source.tell(["a"], 1, "orders.executed", "x".repeat(2 * REFUSED_BYTES));
+		await source.tell(["a", "b"], 2, "orders.created");
+		const { streams } = await (await client()).jetstreamManager();
+		await streams.update(`${namespace}-events`, { max_msg_size: REFUSED_BYTES });
+		source.startRelay(near);
+		await sink.has(3);
+		expect(await sink.seen()).toEqual(["a:1", "b:1", "b:2"]);
+		await until(async () => (await sink.deliveries()).length === 2);
+		await streams.update(`${namespace}-events`, { max_msg_size: -1 });
+		await sink.has(6, HEALED_MS);
+		expect(onlyOf("a", await sink.seen())).toEqual(inOrder("a", 4));
+		expect(await sink.deliveries()).toEqual([]);
+	});
+
+	test("events that were published together are handled in their order, in whatever order they come", async () => {
+		const transport = node();
+		const [source, sink] = [await newSource(), await newSink("sink")];
+		sink.start(unruly(transport));
+		await source.tell(["a", "b", "c"], 10);
+		source.startRelay(transport);
+		await sink.has(30, HEALED_MS);
+		const seen = await sink.seen();
+		for (const aggregate of ["a", "b", "c"]) expect(onlyOf(aggregate, seen)).toEqual(inOrder(aggregate, 10));
 	});
 
 	test("when the node that consumes falls silent another goes on from its first unhandled event", async () => {

@@ -351,7 +351,7 @@ function balancesOf({ db }: Sink): Promise<readonly Balance[]> {
 }
 
 /** `transport` that hands over each event up to five times, in pieces and in any order. */
-function unruly(transport: Transport): Transport {
+export function unruly(transport: Transport): Transport {
 	return {
 		...transport,
 		consume: (subscription) =>
