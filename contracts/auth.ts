@@ -37,6 +37,16 @@ export interface ApiKey {
 /** A new API key with its secret, which is told this once. */
 export type NewApiKey = Omit<ApiKey, "last_used_at"> & { readonly secret: string };
 
+/** `published` ahead of its turn; `signing`; or `retired`, until the last token it has signed has expired. */
+export type SigningKeyState = "published" | "signing" | "retired";
+
+/** A key of access tokens, as an admin sees it. */
+export interface KeyOfTokens {
+	readonly kid: string;
+	readonly state: SigningKeyState;
+	readonly created_at: Timestamp;
+}
+
 /** Whom an API key acts for, and from where it may be used. */
 export interface VerifiedApiKey {
 	readonly principal: KeyPrincipal;
@@ -45,12 +55,13 @@ export interface VerifiedApiKey {
 
 /**
  * A page of the sessions and API keys that ended, the oldest first. A key whose owner was suspended is good again once
- * the owner is. `as_of`, the same on all pages, is what to ask with next time, so that none falls between two answers;
- * `next_cursor` is null on the last page.
+ * the owner is. `signing_key_ids` are the keys of access tokens that are good now. `as_of`, the same on all pages, is
+ * what to ask with next time, so that none falls between two answers; `next_cursor` is null on the last page.
  */
 export interface Revocations {
 	readonly session_ids: readonly string[];
 	readonly key_ids: readonly string[];
+	readonly signing_key_ids: readonly string[];
 	readonly as_of: Timestamp;
 	readonly next_cursor: string | null;
 }
@@ -91,6 +102,13 @@ export interface AuthApi {
 	 */
 	verifyApiKey(params: { readonly key_id: string; readonly secret_hash: string }): VerifiedApiKey;
 	jwks(): JsonWebKeySet;
+	/** The keys of access tokens, newest first. */
+	signingKeys(): readonly KeyOfTokens[];
+	/**
+	 * Adds a key of access tokens, which signs after ten minutes; while one waits for that nothing changes. When the
+	 * keys are `compromised` it signs at once and every access token of before is refused. Gives what there is then.
+	 */
+	rotateSigningKey(params: { readonly compromised?: boolean }): readonly KeyOfTokens[];
 	/** For the gateway: what ended since `since`, or while it may still be remembered as good, page by page. */
 	revocations(params: { readonly since: Timestamp | null; readonly cursor?: string }): Revocations;
 }
@@ -130,10 +148,17 @@ export interface LoginFailed {
 	readonly reason: "INVALID_CREDENTIALS" | "USER_SUSPENDED";
 }
 
+/** When the keys before it were compromised, nothing that they have signed is good any more. */
+export interface SigningKeyRotated {
+	readonly kid: string;
+	readonly compromised: boolean;
+}
+
 export interface AuthEvents {
 	"auth.key_created": ApiKeyCreated;
 	"auth.key_deleted": ApiKeyDeleted;
 	"auth.logged_in": LoggedIn;
 	"auth.login_failed": LoginFailed;
 	"auth.session_revoked": SessionRevoked;
+	"auth.signing_key_rotated": SigningKeyRotated;
 }

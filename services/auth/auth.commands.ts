@@ -18,7 +18,8 @@ import { endKeys } from "./api-keys.store.ts";
 import * as store from "./auth.store.ts";
 import { refreshed, SESSION_IDLE_MS } from "./domain/session.ts";
 import type { Passwords } from "./passwords.ts";
-import { newToken, type Sign } from "./tokens.ts";
+import type { Sign } from "./signing-keys.ts";
+import { newToken } from "./tokens.ts";
 
 export type Auth = Database &
 	Outbox & { readonly broker: ServiceBroker; readonly passwords: Passwords; readonly sign: Sign };

@@ -8,10 +8,10 @@ import { createKey, deleteKey } from "./api-keys.commands.ts";
 import { listKeys, verifyKey } from "./api-keys.queries.ts";
 import { sweepKeys } from "./api-keys.store.ts";
 import { followUsers, login, logout, refresh, register, revokeSession } from "./auth.commands.ts";
-import { listSessions, publicKeys, revocations } from "./auth.queries.ts";
+import { listSessions, revocations } from "./auth.queries.ts";
 import { sweepSessions } from "./auth.store.ts";
 import { MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, type Passwords, passwords } from "./passwords.ts";
-import { openSigner, type Sign } from "./tokens.ts";
+import { keysOfTokens, openSigner, publicKeys, rotateSigningKey, type Sign, sweepSigningKeys } from "./signing-keys.ts";
 
 const SWEEP_INTERVAL_MS = 10 * 60 * 1000;
 
@@ -134,9 +134,21 @@ const auth: TypedService<"auth", {}, Database & Outbox & Parts> = {
 		},
 		jwks: {
 			auth: "public",
-			cache: true,
 			handler() {
 				return publicKeys(this.db);
+			},
+		},
+		signingKeys: {
+			auth: "admin",
+			handler() {
+				return keysOfTokens(this.db);
+			},
+		},
+		rotateSigningKey: {
+			auth: "admin",
+			params: { $$strict: true, compromised: { type: "boolean", optional: true } },
+			handler(ctx) {
+				return rotateSigningKey(this, ctx);
 			},
 		},
 		revocations: {
@@ -161,7 +173,7 @@ const auth: TypedService<"auth", {}, Database & Outbox & Parts> = {
 	async started() {
 		this.sign = await openSigner(this.db);
 		this.sweep = setInterval(() => {
-			Promise.all([sweepSessions(this.db), sweepKeys(this.db)]).catch((error) =>
+			Promise.all([sweepSessions(this.db), sweepKeys(this.db), sweepSigningKeys(this.db)]).catch((error) =>
 				this.logger.warn("what ended could not be swept", error),
 			);
 		}, SWEEP_INTERVAL_MS);

@@ -1,7 +1,5 @@
-import type { JWK } from "jose";
 import { ACCESS_TOKEN } from "../../lib/access-token.ts";
 import type { Db, Tx } from "../../lib/db.ts";
-import { LOCKS } from "../../lib/locks.ts";
 import { REMEMBERED_GENERATIONS, type SessionState } from "./domain/session.ts";
 
 interface Credential {
@@ -34,12 +32,6 @@ interface Ended {
 	readonly kind: "session" | "key";
 	readonly id: string;
 	readonly ended_at: string;
-}
-
-export interface SigningKey {
-	readonly kid: string;
-	readonly private_jwk: JWK;
-	readonly public_jwk: JWK;
 }
 
 const LIVE = "revoked_at IS NULL AND expires_at > now()";
@@ -221,23 +213,4 @@ export async function sweepSessions(db: Db): Promise<void> {
 			LIMIT ${MAX_SWEPT} FOR UPDATE SKIP LOCKED
 		)`,
 	);
-}
-
-/** Makes this the only transaction that may add a signing key. */
-export async function lockSigningKeys(tx: Tx): Promise<void> {
-	await tx.query("SELECT pg_advisory_xact_lock($1)", [LOCKS.signingKey]);
-}
-
-/** Newest first. */
-export async function listSigningKeys(db: Pick<Db | Tx, "query">): Promise<SigningKey[]> {
-	return db.query<SigningKey>("SELECT kid, private_jwk, public_jwk FROM signing_keys ORDER BY created_at DESC, kid");
-}
-
-/** Adds a signing key. */
-export async function insertSigningKey(tx: Tx, key: SigningKey): Promise<void> {
-	await tx.query("INSERT INTO signing_keys (kid, private_jwk, public_jwk) VALUES ($1, $2, $3)", [
-		key.kid,
-		JSON.stringify(key.private_jwk),
-		JSON.stringify(key.public_jwk),
-	]);
 }

@@ -64,8 +64,13 @@ test("trading is halted with a reason, and goes on", async () => {
 	expect(await terminal.ask("risk status", /Nothing is halted/)).toBeTruthy();
 });
 
+test("a new key of access tokens waits for its turn", async () => {
+	expect(await terminal.ask("keys", /signing[^]*agt \$/)).not.toContain("published");
+	expect(await terminal.ask("keys rotate", /signing[^]*agt \$/)).toContain("published");
+});
+
 test("events, backlogs and invariants are there to see", async () => {
-	expect(await terminal.ask("events tail --limit 6", /risk\.trading_resumed/)).toContain("risk.trading_halted");
+	expect(await terminal.ask("events tail --limit 8", /risk\.trading_resumed/)).toContain("risk.trading_halted");
 	expect(await terminal.ask("outbox", /dead[^]*risk[^]*agt \$/)).toMatch(/trading +│ +\d+ │ +\d+/);
 	expect(await terminal.ask("verify", /All invariants hold/)).toMatch(/✓ I1 /);
 });
@@ -81,6 +86,7 @@ test.each([
 	["risk status", "risk-status"],
 	["outbox", "outbox"],
 	["leases", "leases"],
+	["keys rotate", "--compromised"],
 	["verify", "--rebuild"],
 ])("'%s --help' says how", async (name, said) => {
 	expect(await terminal.ask(`${name} --help`, /display help/)).toContain(said);

@@ -2,6 +2,7 @@ import type { ReplCommand } from "../command.ts";
 import { leases, outbox } from "./backlogs.ts";
 import { book } from "./book.ts";
 import { eventsTail } from "./events-tail.ts";
+import { keys, keysRotate } from "./keys.ts";
 import { order, orderCancel, orderPlace, orders } from "./orders.ts";
 import { positions } from "./positions.ts";
 import { halt, resume, riskStatus } from "./risk.ts";
@@ -21,5 +22,7 @@ export const COMMANDS: readonly ReplCommand[] = [
 	eventsTail,
 	outbox,
 	leases,
+	keys,
+	keysRotate,
 	verify,
 ];
