@@ -81,6 +81,12 @@ export interface AuthApi {
 	login(params: { readonly username: string; readonly password: string }): Tokens;
 	/** Refuses `UNAUTHENTICATED`, `SESSION_REVOKED` (a used token ends its session) and `USER_SUSPENDED`. */
 	refresh(params: { readonly refresh_token: string }): Tokens;
+	/** Refuses `INVALID_CREDENTIALS` when the current one is another. Ends every other session of the caller. */
+	changePassword(params: { readonly current_password: string; readonly new_password: string }): {
+		readonly changed: true;
+	};
+	/** For operators: a new random password, told this once. Ends every session of the user. Refuses `NOT_FOUND`. */
+	resetPassword(params: { readonly user_id: string }): { readonly password: string };
 	logout(): { readonly revoked: true };
 	/** The caller's live sessions, newest first. */
 	sessions(): readonly Session[];
@@ -123,7 +129,7 @@ export interface LoggedIn {
 export interface SessionRevoked {
 	readonly user_id: string;
 	readonly session_id: string;
-	readonly reason: "logout" | "revoked" | "reuse" | "suspended" | "replaced";
+	readonly reason: "logout" | "revoked" | "reuse" | "suspended" | "replaced" | "password_changed";
 }
 
 export interface ApiKeyCreated {
@@ -148,6 +154,11 @@ export interface LoginFailed {
 	readonly reason: "INVALID_CREDENTIALS" | "USER_SUSPENDED";
 }
 
+export interface PasswordChanged {
+	readonly user_id: string;
+	readonly by: "owner" | "admin";
+}
+
 /** When the keys before it were compromised, nothing that they have signed is good any more. */
 export interface SigningKeyRotated {
 	readonly kid: string;
@@ -159,6 +170,7 @@ export interface AuthEvents {
 	"auth.key_deleted": ApiKeyDeleted;
 	"auth.logged_in": LoggedIn;
 	"auth.login_failed": LoginFailed;
+	"auth.password_changed": PasswordChanged;
 	"auth.session_revoked": SessionRevoked;
 	"auth.signing_key_rotated": SigningKeyRotated;
 }

@@ -7,7 +7,7 @@ import { refuse, refuseFields, refuseNotFound } from "../../lib/refuse.ts";
 import { shownKey } from "./api-keys.queries.ts";
 import * as store from "./api-keys.store.ts";
 import { type Auth, hintRevoked, type Request } from "./auth.commands.ts";
-import { lockUnsuspended } from "./auth.store.ts";
+import { lockCredential } from "./auth.store.ts";
 import { newToken } from "./tokens.ts";
 
 /** One for each program that somebody runs, and then some. */
@@ -21,7 +21,7 @@ export async function createKey(auth: Auth, ctx: Request<"createApiKey">): Promi
 	const key_id = newId();
 	const { token: secret, hash: secret_hash } = newToken();
 	const row = await auth.db.transaction(async (tx) => {
-		if (!(await lockUnsuspended(tx, user_id))) throw refuse("USER_SUSPENDED");
+		if ((await lockCredential(tx, user_id))?.suspended !== false) throw refuse("USER_SUSPENDED");
 		if ((await store.countKeys(tx, user_id)) >= MAX_KEYS_PER_USER)
 			throw refuse("MAX_API_KEYS", "Delete a key before you make another", { limit: MAX_KEYS_PER_USER });
 		const made = await store.insertKey(tx, { key_id, user_id, secret_hash, name, scopes, ip_allow });

@@ -10,6 +10,7 @@ import { sweepKeys } from "./api-keys.store.ts";
 import { followUsers, login, logout, refresh, register, revokeSession } from "./auth.commands.ts";
 import { listSessions, revocations } from "./auth.queries.ts";
 import { sweepSessions } from "./auth.store.ts";
+import { changePassword, resetPassword } from "./password.commands.ts";
 import { MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, type Passwords, passwords } from "./passwords.ts";
 import { keysOfTokens, openSigner, publicKeys, rotateSigningKey, type Sign, sweepSigningKeys } from "./signing-keys.ts";
 
@@ -26,6 +27,7 @@ const MAX_ADDRESS_RANGES = 20;
 const MAX_RANGE_LENGTH = 50;
 /** Ids in the one form that the database gives them back in. */
 const keyId = { type: "string", pattern: UUID_KEY } as const;
+const anyPassword = { type: "string", min: 1, max: MAX_PASSWORD_LENGTH } as const;
 const newPassword = { type: "string", min: MIN_PASSWORD_LENGTH, max: MAX_PASSWORD_LENGTH } as const;
 
 interface Parts {
@@ -61,7 +63,7 @@ const auth: TypedService<"auth", {}, Database & Outbox & Parts> = {
 		},
 		login: {
 			auth: "public",
-			params: { $$strict: true, username: name, password: { type: "string", min: 1, max: MAX_PASSWORD_LENGTH } },
+			params: { $$strict: true, username: name, password: anyPassword },
 			handler(ctx) {
 				return login(this, ctx);
 			},
@@ -71,6 +73,20 @@ const auth: TypedService<"auth", {}, Database & Outbox & Parts> = {
 			params: { $$strict: true, refresh_token: { type: "string", min: 1, max: 100 } },
 			handler(ctx) {
 				return refresh(this, ctx);
+			},
+		},
+		changePassword: {
+			auth: "user",
+			params: { $$strict: true, current_password: anyPassword, new_password: newPassword },
+			handler(ctx) {
+				return changePassword(this, ctx);
+			},
+		},
+		resetPassword: {
+			auth: "admin",
+			params: { $$strict: true, user_id: "uuid" },
+			handler(ctx) {
+				return resetPassword(this, ctx);
 			},
 		},
 		logout: {

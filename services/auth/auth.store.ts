@@ -61,13 +61,18 @@ export async function findCredential(db: Db, userId: string): Promise<Credential
 	return row ?? null;
 }
 
-/** Whether the user may log in. That stays so until the transaction ends; meanwhile the user opens no other session. */
-export async function lockUnsuspended(tx: Tx, userId: string): Promise<boolean> {
-	const [row] = await tx.query<{ suspended: boolean }>(
-		"SELECT suspended FROM credentials WHERE user_id = $1 FOR UPDATE",
+/** The same; nobody else changes it before the transaction ends; meanwhile the user opens no other session. */
+export async function lockCredential(tx: Tx, userId: string): Promise<Credential | null> {
+	const [row] = await tx.query<Credential>(
+		"SELECT password_hash, suspended FROM credentials WHERE user_id = $1 FOR UPDATE",
 		[userId],
 	);
-	return row?.suspended === false;
+	return row ?? null;
+}
+
+/** Keeps another password for a user. */
+export async function setPassword(tx: Tx, userId: string, passwordHash: string): Promise<void> {
+	await tx.query("UPDATE credentials SET password_hash = $2 WHERE user_id = $1", [userId, passwordHash]);
 }
 
 /** Notes what the user's event number `version` says of suspension; false when a later event has been. */
@@ -150,6 +155,16 @@ export async function revokeSessions(
 	return tx.query<RevokedSession>(
 		`UPDATE sessions SET revoked_at = clock_timestamp(), event_seq = event_seq + 1
 		WHERE user_id = $1 AND ($2::uuid IS NULL OR session_id = $2) AND ${LIVE}
+		RETURNING session_id, user_id, event_seq`,
+		[userId, sessionId],
+	);
+}
+
+/** Ends the user's live sessions but the one that is named, if any; gives those that it ended. */
+export async function revokeOthers(tx: Tx, userId: string, sessionId: string | null): Promise<RevokedSession[]> {
+	return tx.query<RevokedSession>(
+		`UPDATE sessions SET revoked_at = clock_timestamp(), event_seq = event_seq + 1
+		WHERE user_id = $1 AND session_id IS DISTINCT FROM $2::uuid AND ${LIVE}
 		RETURNING session_id, user_id, event_seq`,
 		[userId, sessionId],
 	);

@@ -4,6 +4,7 @@ import { book } from "./book.ts";
 import { eventsTail } from "./events-tail.ts";
 import { keys, keysRotate } from "./keys.ts";
 import { order, orderCancel, orderPlace, orders } from "./orders.ts";
+import { password } from "./password.ts";
 import { positions } from "./positions.ts";
 import { halt, resume, riskStatus } from "./risk.ts";
 import { verify } from "./verify.ts";
@@ -24,5 +25,6 @@ export const COMMANDS: readonly ReplCommand[] = [
 	leases,
 	keys,
 	keysRotate,
+	password,
 	verify,
 ];
