@@ -9,7 +9,10 @@ import { toldOf } from "./orders.changes.ts";
 import { type Draft, findEarlier, insertOrders } from "./orders.store.ts";
 import type { Kept } from "./orders.writes.ts";
 
-/** Keeps an oco as `pending` with its legs, or a bracket with its exits that wait: all once per key and per `client_order_id`. */
+/**
+ * Keeps an oco as `pending` with its legs, or a bracket with its exits that wait: all once per key and per
+ * `client_order_id`.
+ */
 export function keepFamily(orders: Database & Outbox, draft: Draft, legs: readonly CheckedOrder[]): Promise<Kept> {
 	return orders.db.transaction(async (tx) => {
 		lockOpening(tx, [draft.userId]);

@@ -1,3 +1,4 @@
+import type { PlaceOrder } from "../../contracts/orders.ts";
 import { sweepKeys } from "../../lib/idempotency.ts";
 import { call } from "../../lib/service.ts";
 import type { StatefulService } from "../../lib/topology.ts";
@@ -246,6 +247,19 @@ describe.each(MAKERS)("POST %s", (path, request, other, db, table) => {
 		});
 		expect(await post(admin, path, { ...request, idempotency_key: "k" })).toMatchObject(refused(422, "UNKNOWN_FIELD"));
 	});
+});
+
+test("a joined node gives the key of an order as a parameter, of the same form", async () => {
+	const gus = await trader("gus");
+	const { body } = await post(gus, "/api/orders", buy, "k");
+	const { user_id, username } = gus;
+	const meta = { user: { user_id, username, roles: ["trader"], session_id: user_id } } as const;
+	const place = (idempotency_key: string) =>
+		call(api.broker, "orders.place", { ...(buy as PlaceOrder), idempotency_key }, { meta });
+	expect(await place("k")).toMatchObject({ replayed: true, order: { order_id: body["order_id"] } });
+	for (const key of ["", "x".repeat(65), "NUL\0", "line\n"])
+		await expect(place(key)).rejects.toMatchObject({ type: "VALIDATION_ERROR" });
+	expect(await ordersOf(gus)).toHaveLength(1);
 });
 
 test.each(["/api/orders", "/api/trading/orders"])("POST %s refuses a key of a wrong form", async (path) => {
