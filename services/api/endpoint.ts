@@ -38,8 +38,8 @@ export interface Endpoint<N extends ActionName = ActionName> {
 	readonly headers?: Readonly<Record<string, HeaderParameter>>;
 	/** The members of a JSON object in the body are parameters. */
 	readonly body?: true;
-	/** Guesses at the secret of what this parameter names are counted, and so many let through. */
-	readonly guarded?: string;
+	/** Names the account at whose password this may be a guess: they are counted, and so many let through. */
+	readonly guarded?: (params: Readonly<Record<string, unknown>>, user: Principal | undefined) => string;
 	/** Makes an account, which costs a hash and is kept: so many are let through from an address. */
 	readonly registers?: true;
 	/** The code for a body over the limit. */

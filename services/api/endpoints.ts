@@ -26,7 +26,11 @@ const USERS = [
 ];
 
 const AUTH = [
-	endpoint("POST", "/api/auth/login", "auth.login", { ...credentials, guarded: "username" }),
+	endpoint("POST", "/api/auth/login", "auth.login", { ...credentials, guarded: ({ username }) => String(username) }),
+	endpoint("PUT", "/api/auth/password", "auth.changePassword", {
+		...credentials,
+		guarded: (_, user) => String(user?.username),
+	}),
 	endpoint("POST", "/api/auth/refresh", "auth.refresh", { body: true }),
 	endpoint("POST", "/api/auth/logout", "auth.logout"),
 	endpoint("GET", "/api/auth/sessions", "auth.sessions", { answer: answers.wholeList }),

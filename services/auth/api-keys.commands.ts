@@ -8,7 +8,7 @@ import type { Idempotency } from "../../mixins/idempotency.mixin.ts";
 import { shownKey } from "./api-keys.queries.ts";
 import * as store from "./api-keys.store.ts";
 import { type Auth, hintRevoked, type Request } from "./auth.commands.ts";
-import { lockUnsuspended } from "./auth.store.ts";
+import { lockCredential } from "./auth.store.ts";
 import { newToken } from "./tokens.ts";
 
 /** One for each program that somebody runs, and then some. */
@@ -22,7 +22,7 @@ export function createKey(auth: Auth & Idempotency, ctx: Request<"createApiKey">
 	const { token: secret, hash: secret_hash } = newToken();
 	const check = () => assertRanges(ip_allow ?? []);
 	return auth.once(ctx, check, async (tx) => {
-		if (!(await lockUnsuspended(tx, user_id))) throw refuse("USER_SUSPENDED");
+		if ((await lockCredential(tx, user_id))?.suspended !== false) throw refuse("USER_SUSPENDED");
 		if ((await store.countKeys(tx, user_id)) >= MAX_KEYS_PER_USER)
 			throw refuse("MAX_API_KEYS", "Delete a key before you make another", { limit: MAX_KEYS_PER_USER });
 		const row = await store.insertKey(tx, { key_id, user_id, secret_hash, name, scopes, ip_allow });

@@ -10,10 +10,11 @@ import { createKey, deleteKey } from "./api-keys.commands.ts";
 import { listKeys, verifyKey } from "./api-keys.queries.ts";
 import { sweepKeys } from "./api-keys.store.ts";
 import { followUsers, login, logout, refresh, register, revokeSession } from "./auth.commands.ts";
-import { listSessions, publicKeys, revocations } from "./auth.queries.ts";
+import { listSessions, revocations } from "./auth.queries.ts";
 import { sweepSessions } from "./auth.store.ts";
+import { changePassword, resetPassword } from "./password.commands.ts";
 import { MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, type Passwords, passwords } from "./passwords.ts";
-import { openSigner, type Sign } from "./tokens.ts";
+import { keysOfTokens, openSigner, publicKeys, rotateSigningKey, type Sign, sweepSigningKeys } from "./signing-keys.ts";
 
 const SWEEP_INTERVAL_MS = 10 * 60 * 1000;
 
@@ -28,6 +29,7 @@ const MAX_ADDRESS_RANGES = 20;
 const MAX_RANGE_LENGTH = 50;
 /** Ids in the one form that the database gives them back in. */
 const keyId = { type: "string", pattern: UUID_KEY } as const;
+const anyPassword = { type: "string", min: 1, max: MAX_PASSWORD_LENGTH } as const;
 const newPassword = { type: "string", min: MIN_PASSWORD_LENGTH, max: MAX_PASSWORD_LENGTH } as const;
 
 interface Parts {
@@ -63,7 +65,7 @@ const auth: TypedService<"auth", {}, Database & Outbox & Idempotency & Parts> = 
 		},
 		login: {
 			auth: "public",
-			params: { $$strict: true, username: name, password: { type: "string", min: 1, max: MAX_PASSWORD_LENGTH } },
+			params: { $$strict: true, username: name, password: anyPassword },
 			handler(ctx) {
 				return login(this, ctx);
 			},
@@ -73,6 +75,20 @@ const auth: TypedService<"auth", {}, Database & Outbox & Idempotency & Parts> = 
 			params: { $$strict: true, refresh_token: { type: "string", min: 1, max: 100 } },
 			handler(ctx) {
 				return refresh(this, ctx);
+			},
+		},
+		changePassword: {
+			auth: "user",
+			params: { $$strict: true, current_password: anyPassword, new_password: newPassword },
+			handler(ctx) {
+				return changePassword(this, ctx);
+			},
+		},
+		resetPassword: {
+			auth: "admin",
+			params: { $$strict: true, user_id: "uuid" },
+			handler(ctx) {
+				return resetPassword(this, ctx);
 			},
 		},
 		logout: {
@@ -137,9 +153,21 @@ const auth: TypedService<"auth", {}, Database & Outbox & Idempotency & Parts> = 
 		},
 		jwks: {
 			auth: "public",
-			cache: true,
 			handler() {
 				return publicKeys(this.db);
+			},
+		},
+		signingKeys: {
+			auth: "admin",
+			handler() {
+				return keysOfTokens(this.db);
+			},
+		},
+		rotateSigningKey: {
+			auth: "admin",
+			params: { $$strict: true, compromised: { type: "boolean", optional: true } },
+			handler(ctx) {
+				return rotateSigningKey(this, ctx);
 			},
 		},
 		revocations: {
@@ -164,7 +192,7 @@ const auth: TypedService<"auth", {}, Database & Outbox & Idempotency & Parts> = 
 	async started() {
 		this.sign = await openSigner(this.db);
 		this.sweep = setInterval(() => {
-			Promise.all([sweepSessions(this.db), sweepKeys(this.db)]).catch((error) =>
+			Promise.all([sweepSessions(this.db), sweepKeys(this.db), sweepSigningKeys(this.db)]).catch((error) =>
 				this.logger.warn("what ended could not be swept", error),
 			);
 		}, SWEEP_INTERVAL_MS);
