@@ -1,4 +1,4 @@
-import type { KeyPrincipal, Role, Scope, Timestamp } from "./common.ts";
+import type { KeyPrincipal, Repeatable, Role, Scope, Timestamp, WithSecret } from "./common.ts";
 import type { User } from "./users.ts";
 
 /** `expires_in` is in seconds; the refresh token works once and is replaced at each use. */
@@ -34,8 +34,8 @@ export interface ApiKey {
 	readonly last_used_at: Timestamp | null;
 }
 
-/** A new API key with its secret, which is told this once. */
-export type NewApiKey = Omit<ApiKey, "last_used_at"> & { readonly secret: string };
+/** A new API key. */
+export type NewApiKey = WithSecret<Omit<ApiKey, "last_used_at">>;
 
 /** `published` ahead of its turn; `signing`; or `retired`, until the last token it has signed has expired. */
 export type SigningKeyState = "published" | "signing" | "retired";
@@ -93,11 +93,13 @@ export interface AuthApi {
 	/** Refuses `NOT_FOUND` unless it is a live session of the caller. */
 	revokeSession(params: { readonly session_id: string }): { readonly revoked: true };
 	/** Refuses `MAX_API_KEYS`. */
-	createApiKey(params: {
-		readonly name: string;
-		readonly scopes: readonly Scope[];
-		readonly ip_allow?: readonly string[] | null;
-	}): NewApiKey;
+	createApiKey(
+		params: Repeatable & {
+			readonly name: string;
+			readonly scopes: readonly Scope[];
+			readonly ip_allow?: readonly string[] | null;
+		},
+	): NewApiKey;
 	/** The caller's API keys, newest first. */
 	apiKeys(): readonly ApiKey[];
 	/** Refuses `NOT_FOUND` unless it is a key of the caller. */

@@ -1,8 +1,10 @@
 import { callerOf } from "../../lib/caller.ts";
+import { optionalKey } from "../../lib/idempotency.ts";
 import { pageRules, UUID_KEY } from "../../lib/page.ts";
 import type { TypedService } from "../../lib/service.ts";
 import { consumer } from "../../mixins/consumer.mixin.ts";
 import { type Database, database } from "../../mixins/database.mixin.ts";
+import { type Idempotency, idempotency } from "../../mixins/idempotency.mixin.ts";
 import { type Outbox, outbox } from "../../mixins/outbox.mixin.ts";
 import { createKey, deleteKey } from "./api-keys.commands.ts";
 import { listKeys, verifyKey } from "./api-keys.queries.ts";
@@ -36,9 +38,9 @@ interface Parts {
 	sweep: NodeJS.Timeout;
 }
 
-const auth: TypedService<"auth", {}, Database & Outbox & Parts> = {
+const auth: TypedService<"auth", {}, Database & Outbox & Idempotency & Parts> = {
 	name: "auth",
-	mixins: [database("auth"), outbox("auth"), consumer("auth")],
+	mixins: [database("auth"), outbox("auth"), consumer("auth"), idempotency()],
 
 	actions: {
 		register: {
@@ -123,6 +125,7 @@ const auth: TypedService<"auth", {}, Database & Outbox & Parts> = {
 					optional: true,
 					nullable: true,
 				},
+				idempotency_key: optionalKey,
 			},
 			handler(ctx) {
 				return createKey(this, ctx);

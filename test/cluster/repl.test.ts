@@ -83,6 +83,7 @@ test.each([
 	["book", "<symbol>"],
 	["orders", "--status"],
 	["order place", "--client-order-id"],
+	["order place", "--idempotency-key"],
 	["order cancel", "<order_id>"],
 	["positions", "<user>"],
 	["halt", "--cancel-open"],
