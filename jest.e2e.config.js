@@ -8,6 +8,7 @@ const END_TO_END = [
 	"auth",
 	"expiry",
 	"halt",
+	"idempotency",
 	"linked-orders",
 	"notifications",
 	"order-types",
