@@ -86,7 +86,11 @@ const trading: TypedService<"trading", {}, Database & Outbox & Settings & Parts>
 			auth: "internal",
 			strategy: "Shard",
 			strategyOptions: { shardKey: "order.symbol" },
-			params: { order: { type: "object", props: order }, status: { type: "enum", values: ["canceled", "expired"] } },
+			params: {
+				order: { type: "object", props: order },
+				status: { type: "enum", values: ["canceled", "expired"] },
+				only_if_new: { type: "boolean", optional: true },
+			},
 			handler(ctx) {
 				return closeOrder(this, ctx);
 			},
