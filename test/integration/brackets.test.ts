@@ -33,6 +33,7 @@ beforeEach(async () => {
 const desk = deskOf(() => broker, SELL_ONE);
 const { rich, place, get, cancel, clear, funds } = desk;
 const becomes = becomesAt(desk);
+/** Makes `price` the last price. */
 const tradeAt = (price: string) => desk.trade(ann, bob, price);
 
 test("the exits of a bracket wait for its entry, then are one oco of what it has bought", async () => {

@@ -26,6 +26,7 @@ beforeEach(async () => {
 const desk = deskOf(() => node.broker, SELL_ONE);
 const { rich, submit, place, get, cancel, clear, funds } = desk;
 const becomes = becomesAt(desk);
+/** Makes `price` the last price. */
 const tradeAt = (price: string) => desk.trade(ann, bob, price);
 
 test("who has exactly 1 BTC places an oco of it: it is held once, and the legs are orders of their own", async () => {

@@ -16,8 +16,10 @@ afterAll(() => node.stop());
 /** Each test begins with an empty book. */
 afterEach(() => clear(ann, bob));
 
-const { rich, place, get, clear, becomes, heldBy, trade } = deskOf(() => node.broker);
-const tradeAt = (price: string, symbol?: string) => trade(ann, bob, price, symbol);
+const desk = deskOf(() => node.broker);
+const { rich, place, get, clear, becomes, heldBy } = desk;
+/** Makes `price` the last price. */
+const tradeAt = (price: string, symbol?: string) => desk.trade(ann, bob, price, symbol);
 
 test("a stop waits, holds its cost, and is executed when its price is reached", async () => {
 	await tradeAt("100");

@@ -1,5 +1,6 @@
 import type { Envelope } from "../../contracts/events.ts";
-import { httpClient, join, type Member, type Reply, type Send } from "./http-client.ts";
+import { type Caller, callersOf, items } from "./callers.ts";
+import { join, type Member } from "./http-client.ts";
 import { operator } from "./operators.ts";
 import type { TestApi } from "./services.ts";
 
@@ -14,18 +15,14 @@ export interface Shown {
 	readonly by: string | null;
 }
 
-type Caller = Pick<Member, "token">;
+export type HaltDesk = Awaited<ReturnType<typeof haltDesk>>;
 
-/** The items of a page. */
-export const items = ({ body }: Reply) => body["items"] as Record<string, unknown>[];
-
-/** What an admin and traders do by HTTP about halts, who come to be with it. */
-export async function haltsAt(api: TestApi) {
-	const send: Send = httpClient(api.baseUrl);
+/** What an admin does about halts and what traders do meanwhile, by HTTP. */
+export async function haltDesk(api: TestApi) {
+	const { send, deposit } = callersOf(() => api);
 	const admin = await operator(api);
 	const resume = (request: object, who: Caller = admin) => send("POST /api/risk/resume", { ...who, body: request });
-	const halts = async (who: Caller = admin) =>
-		items(await send("GET /api/risk/status?limit=500", who)) as unknown as Shown[];
+	const halts = async (who: Caller = admin) => items<Shown>(await send("GET /api/risk/status?limit=500", who));
 	const place = (who: Caller, order: object) => send("POST /api/orders", { ...who, body: order });
 	return {
 		send,
@@ -33,11 +30,7 @@ export async function haltsAt(api: TestApi) {
 		/** A user with plenty of everything, who may have more orders open than most. */
 		async trader(username: string): Promise<Member> {
 			const member = await join(send, username);
-			for (const asset of ["BTC", "ETH", "USD"]) {
-				const body = { user_id: member.user_id, asset, amount: "1000000" };
-				const headers = { "Idempotency-Key": username + asset };
-				await send("POST /api/trading/deposits", { ...admin, body, headers });
-			}
+			for (const asset of ["BTC", "ETH", "USD"]) await deposit(admin, member, asset, "1000000");
 			await send(`PUT /api/risk/limits/${member.user_id}`, { ...admin, body: { max_open_orders: 1_000 } });
 			return member;
 		},
@@ -61,6 +54,6 @@ export async function haltsAt(api: TestApi) {
 		},
 		/** The history of something. */
 		told: async (aggregateId: string) =>
-			items(await send(`GET /api/events?aggregate_id=${aggregateId}`, admin)) as unknown as Envelope[],
+			items<Envelope>(await send(`GET /api/events?aggregate_id=${aggregateId}`, admin)),
 	};
 }
