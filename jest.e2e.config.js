@@ -11,6 +11,7 @@ const END_TO_END = [
 	"expiry",
 	"halt",
 	"halt-requests",
+	"idempotency",
 	"notifications",
 	"oco",
 	"order-replaces",
