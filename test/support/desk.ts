@@ -13,8 +13,8 @@ export type Asked = Partial<PlaceOrder>;
 const PLENTY = { BTC: "1000000", ETH: "1000000", USD: "1000000", USDT: "1000000" };
 
 /**
- * What users do and see by calls to the broker that `broker` gives each time: a restart makes another one. Orders are to
- * buy BTC-USD unless `usual` or the one who asks tells otherwise.
+ * What users do and see by calls to the broker that `broker` gives each time: a restart makes another one. Orders are
+ * to buy BTC-USD unless `usual` or the one who asks tells otherwise.
  */
 export function deskOf(broker: () => ServiceBroker, usual: Asked = {}) {
 	const submit = (who: Person, asked: Asked) =>

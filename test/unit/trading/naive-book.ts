@@ -39,8 +39,8 @@ function triggers(order: NaiveOrder, ticks: number): boolean {
 }
 
 /**
- * A book so plain that it can be seen to be right: the oracle of the fast one. It knows nothing of money but fees, looks
- * through all orders each time, and tries every command on a copy first.
+ * A book so plain that it can be seen to be right: the oracle of the fast one. It knows nothing of money but fees,
+ * looks through all orders each time, and tries every command on a copy first.
  */
 export function naiveBook(rules: Rules) {
 	let world: World = { rules, now: 0, resting: [], stops: [], last: null, trades: [], states: new Map() };
