@@ -1,4 +1,4 @@
-import type { KeyPrincipal, Role, Scope, Timestamp } from "./common.ts";
+import type { KeyPrincipal, Repeatable, Role, Scope, Timestamp, WithSecret } from "./common.ts";
 import type { User } from "./users.ts";
 
 /** `expires_in` is in seconds; the refresh token works once and is replaced at each use. */
@@ -34,8 +34,18 @@ export interface ApiKey {
 	readonly last_used_at: Timestamp | null;
 }
 
-/** A new API key with its secret, which is told this once. */
-export type NewApiKey = Omit<ApiKey, "last_used_at"> & { readonly secret: string };
+/** A new API key. */
+export type NewApiKey = WithSecret<Omit<ApiKey, "last_used_at">>;
+
+/** `published` ahead of its turn; `signing`; or `retired`, until the last token it has signed has expired. */
+export type SigningKeyState = "published" | "signing" | "retired";
+
+/** A key of access tokens, as an admin sees it. */
+export interface KeyOfTokens {
+	readonly kid: string;
+	readonly state: SigningKeyState;
+	readonly created_at: Timestamp;
+}
 
 /** Whom an API key acts for, and from where it may be used. */
 export interface VerifiedApiKey {
@@ -45,12 +55,13 @@ export interface VerifiedApiKey {
 
 /**
  * A page of the sessions and API keys that ended, the oldest first. A key whose owner was suspended is good again once
- * the owner is. `as_of`, the same on all pages, is what to ask with next time, so that none falls between two answers;
- * `next_cursor` is null on the last page.
+ * the owner is. `signing_key_ids` are the keys of access tokens that are good now. `as_of`, the same on all pages, is
+ * what to ask with next time, so that none falls between two answers; `next_cursor` is null on the last page.
  */
 export interface Revocations {
 	readonly session_ids: readonly string[];
 	readonly key_ids: readonly string[];
+	readonly signing_key_ids: readonly string[];
 	readonly as_of: Timestamp;
 	readonly next_cursor: string | null;
 }
@@ -70,17 +81,25 @@ export interface AuthApi {
 	login(params: { readonly username: string; readonly password: string }): Tokens;
 	/** Refuses `UNAUTHENTICATED`, `SESSION_REVOKED` (a used token ends its session) and `USER_SUSPENDED`. */
 	refresh(params: { readonly refresh_token: string }): Tokens;
+	/** Refuses `INVALID_CREDENTIALS` when the current one is another. Ends every other session of the caller. */
+	changePassword(params: { readonly current_password: string; readonly new_password: string }): {
+		readonly changed: true;
+	};
+	/** For operators: a new random password, told this once. Ends every session of the user. Refuses `NOT_FOUND`. */
+	resetPassword(params: { readonly user_id: string }): { readonly password: string };
 	logout(): { readonly revoked: true };
 	/** The caller's live sessions, newest first. */
 	sessions(): readonly Session[];
 	/** Refuses `NOT_FOUND` unless it is a live session of the caller. */
 	revokeSession(params: { readonly session_id: string }): { readonly revoked: true };
 	/** Refuses `MAX_API_KEYS`. */
-	createApiKey(params: {
-		readonly name: string;
-		readonly scopes: readonly Scope[];
-		readonly ip_allow?: readonly string[] | null;
-	}): NewApiKey;
+	createApiKey(
+		params: Repeatable & {
+			readonly name: string;
+			readonly scopes: readonly Scope[];
+			readonly ip_allow?: readonly string[] | null;
+		},
+	): NewApiKey;
 	/** The caller's API keys, newest first. */
 	apiKeys(): readonly ApiKey[];
 	/** Refuses `NOT_FOUND` unless it is a key of the caller. */
@@ -91,6 +110,13 @@ export interface AuthApi {
 	 */
 	verifyApiKey(params: { readonly key_id: string; readonly secret_hash: string }): VerifiedApiKey;
 	jwks(): JsonWebKeySet;
+	/** The keys of access tokens, newest first. */
+	signingKeys(): readonly KeyOfTokens[];
+	/**
+	 * Adds a key of access tokens, which signs after ten minutes; while one waits for that nothing changes. When the
+	 * keys are `compromised` it signs at once and every access token of before is refused. Gives what there is then.
+	 */
+	rotateSigningKey(params: { readonly compromised?: boolean }): readonly KeyOfTokens[];
 	/** For the gateway: what ended since `since`, or while it may still be remembered as good, page by page. */
 	revocations(params: { readonly since: Timestamp | null; readonly cursor?: string }): Revocations;
 }
@@ -105,7 +131,7 @@ export interface LoggedIn {
 export interface SessionRevoked {
 	readonly user_id: string;
 	readonly session_id: string;
-	readonly reason: "logout" | "revoked" | "reuse" | "suspended" | "replaced";
+	readonly reason: "logout" | "revoked" | "reuse" | "suspended" | "replaced" | "password_changed";
 }
 
 export interface ApiKeyCreated {
@@ -130,10 +156,23 @@ export interface LoginFailed {
 	readonly reason: "INVALID_CREDENTIALS" | "USER_SUSPENDED";
 }
 
+export interface PasswordChanged {
+	readonly user_id: string;
+	readonly by: "owner" | "admin";
+}
+
+/** When the keys before it were compromised, nothing that they have signed is good any more. */
+export interface SigningKeyRotated {
+	readonly kid: string;
+	readonly compromised: boolean;
+}
+
 export interface AuthEvents {
 	"auth.key_created": ApiKeyCreated;
 	"auth.key_deleted": ApiKeyDeleted;
 	"auth.logged_in": LoggedIn;
 	"auth.login_failed": LoginFailed;
+	"auth.password_changed": PasswordChanged;
 	"auth.session_revoked": SessionRevoked;
+	"auth.signing_key_rotated": SigningKeyRotated;
 }

@@ -16,6 +16,22 @@ export interface Page<T> {
 	readonly next_cursor: string | null;
 }
 
+/**
+ * What its client may send again under a key of its own, 1-64 characters and unique per user: it is done once. Another
+ * request under the same key is refused with `IDEMPOTENCY_KEY_REUSED`.
+ */
+export interface Repeatable {
+	readonly idempotency_key?: string;
+}
+
+/** Of an answer, whether it is that of the same request before. */
+export interface Replayed {
+	readonly replayed: boolean;
+}
+
+/** Something new with its secret, which is told this once and is null when the request is repeated. */
+export type WithSecret<T> = T & Replayed & { readonly secret: string | null };
+
 export type Role = "trader" | "admin" | "auditor";
 
 /** What an API key is good for: `read` to look at what its owner may see, `trade` to place and cancel orders. */

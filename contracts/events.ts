@@ -1,4 +1,4 @@
-import type { Page, PageQuery, Timestamp } from "./common.ts";
+import type { Page, PageQuery, Repeatable, Replayed, Timestamp, WithSecret } from "./common.ts";
 import type { ConsumerBacklog, DeadLetter, OutboxBacklog } from "./event-bus.ts";
 
 /** Who is behind a change, and from which address as far as is known. */
@@ -94,10 +94,8 @@ export interface EventSubscription {
 	readonly created_at: Timestamp;
 }
 
-/** The secret is told once. */
-export interface NewSubscription extends EventSubscription {
-	readonly secret: string;
-}
+/** A new subscription with the secret that its events are signed by. */
+export type NewSubscription = WithSecret<EventSubscription>;
 
 /** What a program of another's tells on the bus; its type begins with `external.`. */
 export interface Publication {
@@ -123,7 +121,7 @@ export interface EventsApi {
 	publish(params: Publication): { readonly aggregate_seq: number };
 	backlog(): BusBacklog;
 	/** Refuses `VALIDATION_FAILED` for an address that may not be, and `MAX_SUBSCRIPTIONS`. */
-	subscribe(params: SubscriptionRequest): NewSubscription;
+	subscribe(params: SubscriptionRequest & Repeatable): NewSubscription;
 	subscriptions(): { readonly items: readonly EventSubscription[] };
 	/** What is recorded by now is still sent; one that is ending already ends at once. */
 	unsubscribe(params: { readonly subscription_id: string }): EventSubscription;
@@ -132,7 +130,7 @@ export interface EventsApi {
 	deadLetter(params: { readonly consumer: string; readonly event_id: string }): DeadLetter;
 	redrive(params: { readonly consumer: string; readonly event_id?: string }): { readonly redriven: number };
 	discard(params: { readonly consumer: string; readonly event_id: string }): { readonly discarded: true };
-	replay(params: ReplayRequest): Replay;
+	replay(params: ReplayRequest & Repeatable): Replay & Replayed;
 	replays(): { readonly items: readonly Replay[] };
 	replayOf(params: { readonly replay_id: string }): Replay;
 }

@@ -1,4 +1,4 @@
-import type { Page, PageQuery, Timestamp } from "./common.ts";
+import type { Page, PageQuery, Repeatable, Timestamp, WithSecret } from "./common.ts";
 
 /** What a notification can be about. The names are stable: programs switch on them. */
 export type NotificationKind =
@@ -50,8 +50,8 @@ export interface Webhook {
 	readonly created_at: Timestamp;
 }
 
-/** A new webhook with the secret that its messages are signed by, which is told this once. */
-export type NewWebhook = Webhook & { readonly secret: string };
+/** A new webhook with the secret that its messages are signed by. */
+export type NewWebhook = WithSecret<Webhook>;
 
 /** How the sending of a notification to a webhook stands. */
 export interface WebhookDelivery {
@@ -78,7 +78,7 @@ export interface NotificationsApi {
 	preferences(): NotificationPreferences;
 	setPreferences(params: PreferencesChange): NotificationPreferences;
 	/** Refuses `MAX_WEBHOOKS`, and an address where none may be by `VALIDATION_FAILED`. */
-	addWebhook(params: { readonly url: string; readonly kinds?: readonly NotificationKind[] }): NewWebhook;
+	addWebhook(params: Repeatable & { readonly url: string; readonly kinds?: readonly NotificationKind[] }): NewWebhook;
 	/** The caller's, oldest first. */
 	webhooks(): { readonly items: readonly Webhook[] };
 	/** Refuses `NOT_FOUND`. */

@@ -1,4 +1,4 @@
-import type { Decimal, Page, PageQuery, Timestamp } from "./common.ts";
+import type { Decimal, Page, PageQuery, Repeatable, Replayed, Timestamp } from "./common.ts";
 
 export type Side = "buy" | "sell";
 /** The three stops wait for a price: `stop` then takes any price, as `trailing_stop` does, `stop_limit` its own. */
@@ -146,10 +146,9 @@ export interface Order extends OrderTerms {
 	readonly closed_at: Timestamp | null;
 }
 
-/** `replayed` is true when the same `client_order_id` had already placed this order. */
-export interface Placement {
+/** An order as its request left it; `replayed` when the same key or `client_order_id` had already placed it. */
+export interface Placement extends Replayed {
 	readonly order: Order;
-	readonly replayed: boolean;
 }
 
 /** What would become of an order: nothing is kept. `limit` and `observed` tell of the limit that denies it. */
@@ -189,7 +188,11 @@ export interface OrderFilter {
 }
 
 export interface OrdersApi {
-	place(params: PlaceOrder): Placement;
+	/**
+	 * The same request under the same `idempotency_key` or `client_order_id` gives the same order; that id is a part of
+	 * the request. Refuses another one: `IDEMPOTENCY_KEY_REUSED`, `CLIENT_ORDER_ID_REUSED`.
+	 */
+	place(params: PlaceOrder & Repeatable): Placement;
 	validate(params: PlaceOrder): DryRun;
 	get(params: { readonly order_id: string }): Order;
 	getByClientId(params: { readonly client_order_id: string }): Order;

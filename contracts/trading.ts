@@ -183,8 +183,15 @@ export interface TradingApi {
 	 * as much off the stop; whatever ends one of them, or triggers the stop, ends the other in the same commit.
 	 */
 	submitPair(params: SubmitPair): readonly ExecutionReport[];
-	/** Ends an order. One that never arrived is kept as ended, so that it cannot arrive later. */
-	close(params: { readonly order: SubmitOrder; readonly status: "canceled" | "expired" }): ExecutionReport;
+	/**
+	 * Ends an order. One that never arrived is kept as ended, so that it cannot arrive later; with `only_if_new` one that
+	 * has arrived stays as it is.
+	 */
+	close(params: {
+		readonly order: SubmitOrder;
+		readonly status: "canceled" | "expired";
+		readonly only_if_new?: boolean;
+	}): ExecutionReport;
 	/** What has become of an order, with its fills since the report `after_seq`; null when it never arrived. */
 	report(params: { readonly order_id: string; readonly after_seq: number }): ExecutionReport | null;
 	/** Why the order would be rejected now, or null; what it takes of the asset and what is available. */

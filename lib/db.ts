@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Sequelize } from "sequelize";
 import { asUnavailable, isAway, isLost, isRaced, OUTDATED_STATEMENT, sqlStateOf } from "./postgres/errors.ts";
+import { driverEndingWhenSilent, limitSilence, type Silenceable } from "./postgres/silence.ts";
 import { type Bind, type Connection, type Statement, senderOn } from "./postgres/statements.ts";
 
 export { brokenConstraint } from "./postgres/errors.ts";
@@ -18,6 +19,8 @@ export interface Tx {
 	 * transaction.
 	 */
 	execute(sql: string, bind?: readonly Bind[]): void;
+	/** Lets each further statement of the transaction take so long, rather than 15 s; 0 is for ever. */
+	setStatementTimeout(ms: number): void;
 	/** Runs `work` once the transaction has committed, and not at all when it has not. */
 	afterCommit(work: () => void): void;
 }
@@ -42,9 +45,13 @@ interface DbOptions {
 	readonly role?: string;
 	/** For a service, whose statements find a few rows by their keys, however large a table is or was when planned. */
 	readonly byKeys?: boolean;
+	/** How long the server may leave what it is asked without a sign, before it is taken for gone. */
+	readonly answerWithinMs?: number;
 }
 
 const STATEMENT_TIMEOUT_MS = 15_000;
+/** The server ends a statement by itself if it still can: so much later it is taken for gone. */
+const SILENCE_BEYOND_MS = 5_000;
 const LOCK_TIMEOUT_MS = 5_000;
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 5_000;
 const CONNECT_TIMEOUT_MS = 3_000;
@@ -76,8 +83,10 @@ const MAX_STATEMENTS = 500;
 
 /** A pool on the database at `url`. Its errors are `SERVICE_UNAVAILABLE` when the server cannot be reached. */
 export function openDb(url: string, options: DbOptions): Db {
+	const { answerWithinMs = STATEMENT_TIMEOUT_MS + SILENCE_BEYOND_MS } = options;
 	const sequelize = new Sequelize(url, {
 		dialect: "postgres",
+		dialectModule: driverEndingWhenSilent(answerWithinMs),
 		logging: false,
 		pool: { max: options.poolSize, min: 0, idle: 30_000, acquire: ACQUIRE_TIMEOUT_MS },
 		dialectOptions: {
@@ -95,12 +104,13 @@ export function openDb(url: string, options: DbOptions): Db {
 
 	const statements = statementNames();
 
-	async function connected<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+	async function connected<T>(work: (connection: Connection & Silenceable) => Promise<T>): Promise<T> {
 		const pool = sequelize.connectionManager;
-		const connection = (await pool.getConnection({ type: "write" })) as unknown as Connection;
+		const connection = (await pool.getConnection({ type: "write" })) as unknown as Connection & Silenceable;
 		try {
 			return await work(connection);
 		} finally {
+			limitSilence(connection, answerWithinMs);
 			// The pool looks at it before it hands it out again.
 			pool.releaseConnection(connection);
 		}
@@ -171,7 +181,7 @@ function statementNames() {
  * sent in one turn of the event loop go together.
  */
 async function transact<T>(
-	connection: Connection,
+	connection: Connection & Silenceable,
 	statementOf: (sql: string, bind: readonly Bind[]) => Statement,
 	work: (tx: Tx) => T | Promise<T>,
 ): Promise<T> {
@@ -197,6 +207,10 @@ async function transact<T>(
 		execute(sql, bind = []) {
 			if (!open) throw new Error("a statement came after the end of its transaction");
 			void send(statementOf(sql, bind));
+		},
+		setStatementTimeout(ms) {
+			tx.execute("SELECT set_config('statement_timeout', $1, true)", [String(ms)]);
+			limitSilence(connection, ms === 0 ? 0 : ms + SILENCE_BEYOND_MS);
 		},
 		afterCommit: (done) => void committed.push(done),
 	};

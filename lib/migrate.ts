@@ -20,7 +20,7 @@ export async function migrate(url: string, folder: string): Promise<string[]> {
 	try {
 		return await db.transaction(async (tx) => {
 			// To rewrite a table may take longer than any other statement may, and whoever waits for that waits as long.
-			await tx.query("SET LOCAL statement_timeout = 0");
+			tx.setStatementTimeout(0);
 			// Whoever migrates second waits, then finds nothing left to do.
 			await tx.query("SET LOCAL lock_timeout = 0");
 			await tx.query("SELECT pg_advisory_xact_lock($1)", [LOCKS.migration]);

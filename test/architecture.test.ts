@@ -5,6 +5,7 @@ import { CONSUMERS, isStateful, SERVICE_NAMES, STATEFUL_SERVICES, TELLERS } from
 
 const ROOT = path.join(import.meta.dirname, "..");
 const MAX_FILE_LINES = 300;
+const MAX_TEST_FILE_LINES = 400;
 const MAX_FUNCTION_LINES = 70;
 const MAX_LINE_LENGTH = 120;
 /** A tab counts as the formatter counts it. */
@@ -141,6 +142,11 @@ test(`no file has more than ${MAX_FILE_LINES} lines`, () => {
 	expect(
 		PRODUCT.filter(({ lines }) => lines.length > MAX_FILE_LINES).map(({ file, lines }) => `${file}: ${lines.length}`),
 	).toEqual([]);
+});
+
+test(`no file of the tests has more than ${MAX_TEST_FILE_LINES} lines`, () => {
+	const long = SOURCES.filter(({ file, lines }) => file.startsWith("test/") && lines.length > MAX_TEST_FILE_LINES);
+	expect(long.map(({ file, lines }) => `${file}: ${lines.length}`)).toEqual([]);
 });
 
 test(`no function has more than ${MAX_FUNCTION_LINES} lines`, () => {

@@ -32,7 +32,7 @@ const DATA_VERSION = 1;
 
 /** No older events are published again when the transport has lost some: what it may still have held, and a day. */
 const REFILL_WINDOW = "4 days";
-const REFILL_TIMEOUT = "10min";
+const REFILL_TIMEOUT_MS = 10 * 60_000;
 
 /** An event must fit into a NATS message of 1 MiB with its envelope: one that did not would stop the relay. */
 const MAX_DATA_BYTES = 768 * 1_024;
@@ -134,7 +134,7 @@ export async function lastReceipt(tx: Tx): Promise<Receipt | null> {
  * them, may not have handled; consumers drop what they already have.
  */
 export async function refill(tx: Tx, audience: readonly string[]): Promise<void> {
-	await tx.query("SELECT set_config('statement_timeout', $1, true)", [REFILL_TIMEOUT]);
+	tx.setStatementTimeout(REFILL_TIMEOUT_MS);
 	// By itself: the planner must see how few events are beyond it.
 	const handled = await lastHandled(tx, audience);
 	await tx.query(

@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import type { Context } from "moleculer";
 import type { ExportPage, Verification } from "../../contracts/audit.ts";
+import type { Replayed } from "../../contracts/common.ts";
 import type { Meta } from "../../contracts/index.ts";
 import type { Order, Placement } from "../../contracts/orders.ts";
 import type { Fill, Transfer } from "../../contracts/trading.ts";
@@ -24,7 +25,7 @@ export function placed(placement: Placement): Answer {
 /** A placed order as its execution. */
 export async function executed(placement: Placement, ctx: Context<unknown, Meta>): Promise<Answer> {
 	const { order } = placement;
-	refuseRejected(order);
+	refuseRejected(placement);
 	const { order_id } = order;
 	const body = await execution(order, ctx).catch(() => {
 		throw refuse("OUTCOME_UNKNOWN", "The order is placed, but its fills cannot be read now", { order_id });
@@ -37,14 +38,13 @@ export async function executionOf(order: Order, ctx: Context<unknown, Meta>): Pr
 	return { body: await execution(order, ctx) };
 }
 
+/** What was made, now or when the same key came first. */
+export function repeatable({ replayed, ...body }: Replayed): Answer {
+	return { headers: replayedHeader(replayed), body };
+}
+
 /** Money that moved, now or when the same key came first. */
-export function transferred({
-	transfer,
-	replayed,
-}: {
-	readonly transfer: Transfer;
-	readonly replayed: boolean;
-}): Answer {
+export function transferred({ transfer, replayed }: Replayed & { readonly transfer: Transfer }): Answer {
 	return { headers: replayedHeader(replayed), body: transfer };
 }
 
@@ -84,14 +84,15 @@ export function publicKeys(body: unknown): Answer {
 	return { headers: { "Cache-Control": "public, max-age=300" }, body };
 }
 
-function answerPlaced({ order, replayed }: Placement, body: unknown, location: string): Answer {
-	refuseRejected(order);
+function answerPlaced(placement: Placement, body: unknown, location: string): Answer {
+	refuseRejected(placement);
+	const { order, replayed } = placement;
 	const headers = { Location: location, ...replayedHeader(replayed) };
 	return order.status === "pending" ? { status: 202, headers, body } : { headers, body };
 }
 
-function refuseRejected({ status, reject_code, order_id }: Order): void {
-	if (status === "rejected") throw refuse(reject_code as RefusalCode, undefined, { order_id });
+function refuseRejected({ order: { status, reject_code, order_id }, replayed }: Placement): void {
+	if (status === "rejected") throw refuse(reject_code as RefusalCode, undefined, { order_id, replayed });
 }
 
 function replayedHeader(replayed: boolean): Readonly<Record<string, string>> {

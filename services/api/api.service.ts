@@ -50,7 +50,7 @@ const route = {
 		await admit(this, ctx, request, response);
 		if (endpoint.streams) this.streams.take(response);
 		request.$params = await parametersOf(endpoint, request, request.$params.params, request.query);
-		if (endpoint.guarded) await this.rates.countLogin(String(request.$params[endpoint.guarded]), addressIn(ctx));
+		if (endpoint.guarded) await this.rates.countLogin(endpoint.guarded(request.$params, ctx.meta.user), addressIn(ctx));
 		if (endpoint.registers) await this.rates.countRegistration(addressIn(ctx));
 		failpoint("api.before_call");
 	},
@@ -65,7 +65,8 @@ const route = {
 	) {
 		failpoint("api.before_answer");
 		const endpoint = request.$alias?.endpoint;
-		if (endpoint?.guarded) await this.rates.forgetLogins(String(request.$params[endpoint.guarded]), addressIn(ctx));
+		if (endpoint?.guarded)
+			await this.rates.forgetLogins(endpoint.guarded(request.$params, ctx.meta.user), addressIn(ctx));
 		const answer = endpoint?.answer ? await endpoint.answer(result, ctx, request.$params) : { body: result };
 		return { status: endpoint?.status ?? 200, ...answer };
 	},

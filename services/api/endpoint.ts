@@ -16,6 +16,12 @@ export interface Answer {
 
 type Result<N extends ActionName> = Awaited<ReturnType<typeof call<N>>>;
 
+/** A parameter that a header gives, and whether it must. */
+interface HeaderParameter {
+	readonly name: string;
+	readonly required: boolean;
+}
+
 /** One route: where an action is found on the web and where its parameters come from. */
 export interface Endpoint<N extends ActionName = ActionName> {
 	readonly method: Method;
@@ -28,12 +34,12 @@ export interface Endpoint<N extends ActionName = ActionName> {
 	readonly status?: number;
 	/** The query's parameters. */
 	readonly query?: Readonly<Record<string, "text" | "integer" | "boolean">>;
-	/** Parameters that required headers give, by the header's name in lower case. */
-	readonly headers?: Readonly<Record<string, string>>;
+	/** Parameters that headers give, by the header's name in lower case. */
+	readonly headers?: Readonly<Record<string, HeaderParameter>>;
 	/** The members of a JSON object in the body are parameters. */
 	readonly body?: true;
-	/** Guesses at the secret of what this parameter names are counted, and so many let through. */
-	readonly guarded?: string;
+	/** Names the account at whose password this may be a guess: they are counted, and so many let through. */
+	readonly guarded?: (params: Readonly<Record<string, unknown>>, user: Principal | undefined) => string;
 	/** Makes an account, which costs a hash and is kept: so many are let through from an address. */
 	readonly registers?: true;
 	/** The code for a body over the limit. */

@@ -2,7 +2,10 @@ import * as answers from "./answers.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
 
 const page = { limit: "integer", cursor: "text" } as const;
-const idempotent = { "idempotency-key": "idempotency_key" };
+
+/** What would be done twice heeds the key; money does not move without one. */
+const idempotent = { "idempotency-key": { name: "idempotency_key", required: false } } as const;
+const idempotentAlways = { "idempotency-key": { name: "idempotency_key", required: true } } as const;
 
 /** A body over the limit holds a password that is too long, and is answered as that. */
 const credentials = { body: true, oversized: "VALIDATION_FAILED" } as const;
@@ -23,19 +26,34 @@ const USERS = [
 ];
 
 const AUTH = [
-	endpoint("POST", "/api/auth/login", "auth.login", { ...credentials, guarded: "username" }),
+	endpoint("POST", "/api/auth/login", "auth.login", { ...credentials, guarded: ({ username }) => String(username) }),
+	endpoint("PUT", "/api/auth/password", "auth.changePassword", {
+		...credentials,
+		guarded: (_, user) => String(user?.username),
+	}),
 	endpoint("POST", "/api/auth/refresh", "auth.refresh", { body: true }),
 	endpoint("POST", "/api/auth/logout", "auth.logout"),
 	endpoint("GET", "/api/auth/sessions", "auth.sessions", { answer: answers.wholeList }),
 	endpoint("DELETE", "/api/auth/sessions/:session_id", "auth.revokeSession"),
-	endpoint("POST", "/api/auth/api-keys", "auth.createApiKey", { body: true, status: 201 }),
+	endpoint("POST", "/api/auth/api-keys", "auth.createApiKey", {
+		body: true,
+		headers: idempotent,
+		status: 201,
+		answer: answers.repeatable,
+	}),
 	endpoint("GET", "/api/auth/api-keys", "auth.apiKeys", { answer: answers.wholeList }),
 	endpoint("DELETE", "/api/auth/api-keys/:key_id", "auth.deleteApiKey"),
 	endpoint("GET", "/.well-known/jwks.json", "auth.jwks", { answer: answers.publicKeys }),
 ];
 
 const ORDERS = [
-	endpoint("POST", "/api/orders", "orders.place", { scope: "trade", body: true, status: 201, answer: answers.placed }),
+	endpoint("POST", "/api/orders", "orders.place", {
+		scope: "trade",
+		body: true,
+		headers: idempotent,
+		status: 201,
+		answer: answers.placed,
+	}),
 	endpoint("GET", "/api/orders", "orders.list", { scope: "read", query: { ...page, status: "text", symbol: "text" } }),
 	endpoint("DELETE", "/api/orders", "orders.cancelAll", {
 		scope: "trade",
@@ -55,6 +73,7 @@ const TRADING = [
 	endpoint("POST", "/api/trading/orders", "orders.place", {
 		scope: "trade",
 		body: true,
+		headers: idempotent,
 		status: 201,
 		answer: answers.executed,
 	}),
@@ -66,13 +85,13 @@ const TRADING = [
 	endpoint("GET", "/api/trading/ledger", "trading.ledger", { scope: "read", query: { ...page, asset: "text" } }),
 	endpoint("POST", "/api/trading/deposits", "trading.deposit", {
 		body: true,
-		headers: idempotent,
+		headers: idempotentAlways,
 		status: 201,
 		answer: answers.transferred,
 	}),
 	endpoint("POST", "/api/trading/withdrawals", "trading.withdraw", {
 		body: true,
-		headers: idempotent,
+		headers: idempotentAlways,
 		status: 201,
 		answer: answers.transferred,
 	}),
@@ -104,7 +123,12 @@ const NOTIFICATIONS = [
 	endpoint("POST", "/api/notifications/:notification_id/read", "notifications.read"),
 	endpoint("GET", "/api/notifications/preferences", "notifications.preferences", { scope: "read" }),
 	endpoint("PUT", "/api/notifications/preferences", "notifications.setPreferences", { body: true }),
-	endpoint("POST", "/api/notifications/webhooks", "notifications.addWebhook", { body: true, status: 201 }),
+	endpoint("POST", "/api/notifications/webhooks", "notifications.addWebhook", {
+		body: true,
+		headers: idempotent,
+		status: 201,
+		answer: answers.repeatable,
+	}),
 	endpoint("GET", "/api/notifications/webhooks", "notifications.webhooks", {
 		scope: "read",
 		answer: answers.wholeList,
@@ -129,14 +153,24 @@ const EVENTS = [
 		},
 	}),
 	endpoint("GET", "/api/events/backlog", "events.backlog"),
-	endpoint("POST", "/api/events/subscriptions", "events.subscribe", { body: true, status: 201 }),
+	endpoint("POST", "/api/events/subscriptions", "events.subscribe", {
+		body: true,
+		headers: idempotent,
+		status: 201,
+		answer: answers.repeatable,
+	}),
 	endpoint("GET", "/api/events/subscriptions", "events.subscriptions", { scope: "read", answer: answers.wholeList }),
 	endpoint("DELETE", "/api/events/subscriptions/:subscription_id", "events.unsubscribe"),
 	endpoint("GET", "/api/events/dead-letters", "events.deadLetters", { query: { ...page, consumer: "text" } }),
 	endpoint("GET", "/api/events/dead-letters/:consumer/:event_id", "events.deadLetter"),
 	endpoint("DELETE", "/api/events/dead-letters/:consumer/:event_id", "events.discard"),
 	endpoint("POST", "/api/events/dead-letters/redrive", "events.redrive", { body: true }),
-	endpoint("POST", "/api/events/replay", "events.replay", { body: true, status: 202 }),
+	endpoint("POST", "/api/events/replay", "events.replay", {
+		body: true,
+		headers: idempotent,
+		status: 202,
+		answer: answers.repeatable,
+	}),
 	endpoint("GET", "/api/events/replay", "events.replays", { answer: answers.wholeList }),
 	endpoint("GET", "/api/events/replay/:replay_id", "events.replayOf"),
 ];

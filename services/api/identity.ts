@@ -35,8 +35,13 @@ export function showsCredential(headers: IncomingHttpHeaders): boolean {
  */
 export function openIdentity(broker: ServiceBroker, admitStranger: (address: string) => Promise<void>): Identity {
 	const options = { timeout: GATEWAY_CALL_MS };
-	const ended = revocations((asked) => call(broker, "auth.revocations", asked, options), REMEMBER_MS);
-	const verifyToken = tokenVerifier(() => call(broker, "auth.jwks", undefined, options), admitStranger);
+	const tokens = tokenVerifier(() => call(broker, "auth.jwks", undefined, options), admitStranger);
+	const ended = revocations(async (asked) => {
+		const told = await call(broker, "auth.revocations", asked, options);
+		// An `auth` of the version before tells of none.
+		if (told.signing_key_ids) tokens.keepKeys(told.signing_key_ids);
+		return told;
+	}, REMEMBER_MS);
 	const verifyApiKey = apiKeyVerifier({
 		admitStranger,
 		verify: (shown) => call(broker, "auth.verifyApiKey", shown, options),
@@ -55,7 +60,7 @@ export function openIdentity(broker: ServiceBroker, admitStranger: (address: str
 				"UNAUTHENTICATED",
 				"An access token is needed (Authorization: Bearer <token>), or an API key (X-Api-Key and X-Api-Secret)",
 			);
-		const principal = await verifyToken(token, address);
+		const principal = await tokens.verify(token, address);
 		if (await ended.has(principal.session_id)) {
 			const { user_id } = principal;
 			throw refuse("SESSION_REVOKED", "The session has ended", { user_id });

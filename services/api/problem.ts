@@ -11,6 +11,8 @@ export interface Problem {
 	readonly errors?: readonly FieldError[];
 	/** How soon the client may try again, where that is known. */
 	readonly retryAfterS?: number;
+	/** Whether it is what became of the same request before. */
+	readonly replayed?: boolean;
 	/** Members of our own. */
 	readonly more?: Readonly<Record<string, unknown>>;
 }
@@ -67,6 +69,7 @@ interface Invalid {
 interface Told extends Readonly<Record<string, unknown>> {
 	readonly errors?: readonly FieldError[];
 	readonly retry_after_s?: number;
+	readonly replayed?: boolean;
 }
 
 interface Asked {
@@ -98,12 +101,13 @@ function problem(code: RefusalCode, detail: string): Problem {
 }
 
 function refusal({ type, message, data }: Errors.MoleculerError): Problem {
-	const { errors, retry_after_s, ...rest } = (data ?? {}) as Told;
+	const { errors, retry_after_s, replayed = false, ...rest } = (data ?? {}) as Told;
 	const more = Object.fromEntries(SHOWN.filter((name) => rest[name] !== undefined).map((name) => [name, rest[name]]));
 	return {
 		...problem(type as RefusalCode, message),
 		...(errors && { errors }),
 		...(retry_after_s !== undefined && { retryAfterS: retry_after_s }),
+		...(replayed && { replayed }),
 		more,
 	};
 }
@@ -125,8 +129,12 @@ function fieldErrors({ type, field = "", actual, message = "" }: Invalid): Field
 		.map((name) => ({ pointer: `${pointer}/${name}`, code: "UNKNOWN_FIELD", message: `${name} is not known here` }));
 }
 
-/** What HTTP wants to be said beside a status. */
-export function problemHeaders({ status, retryAfterS }: Problem): Record<string, string> {
+/** What is said in headers beside a status. */
+export function problemHeaders(of: Problem): Record<string, string> {
+	return { ...statusHeaders(of), ...(of.replayed && { "Idempotency-Replayed": "true" }) };
+}
+
+function statusHeaders({ status, retryAfterS }: Problem): Record<string, string> {
 	if (status === 401) return { "WWW-Authenticate": "Bearer" };
 	if (status === 413) return { Connection: "close" };
 	return status === 503 || status === 429 ? { "Retry-After": String(retryAfterS ?? RETRY_AFTER_S) } : {};

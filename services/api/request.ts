@@ -33,7 +33,7 @@ export async function parametersOf(
 	const elsewhere = new Set([
 		...Object.keys(path),
 		...Object.keys(endpoint.query ?? {}),
-		...Object.values(endpoint.headers ?? {}),
+		...Object.values(endpoint.headers ?? {}).map(({ name }) => name),
 	]);
 	const unknown = Object.keys(body).filter((name) => !endpoint.body || elsewhere.has(name));
 	if (unknown.length > 0) throw refuseFields(unknown.map(unknownField));
@@ -67,11 +67,10 @@ function valueOf(text: string, type: "text" | "integer" | "boolean"): string | n
 
 function headersOf(endpoint: Endpoint, { headers }: IncomingMessage): Record<string, string> {
 	const params: Record<string, string> = {};
-	for (const [header, name] of Object.entries(endpoint.headers ?? {})) {
+	for (const [header, { name, required }] of Object.entries(endpoint.headers ?? {})) {
 		const value = headers[header];
-		if (typeof value !== "string" || value === "")
-			throw refuseFields([wrong(name, "REQUIRED", `must be in the header ${header}`)]);
-		params[name] = value;
+		if (required && !value) throw refuseFields([wrong(name, "REQUIRED", `must be in the header ${header}`)]);
+		if (typeof value === "string") params[name] = value;
 	}
 	return params;
 }

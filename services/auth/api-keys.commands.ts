@@ -4,27 +4,28 @@ import { callerOf, originOf } from "../../lib/caller.ts";
 import { foreignId } from "../../lib/foreign.ts";
 import { newId } from "../../lib/id.ts";
 import { refuse, refuseFields, refuseNotFound } from "../../lib/refuse.ts";
+import type { Idempotency } from "../../mixins/idempotency.mixin.ts";
 import { shownKey } from "./api-keys.queries.ts";
 import * as store from "./api-keys.store.ts";
 import { type Auth, hintRevoked, type Request } from "./auth.commands.ts";
-import { lockUnsuspended } from "./auth.store.ts";
+import { lockCredential } from "./auth.store.ts";
 import { newToken } from "./tokens.ts";
 
 /** One for each program that somebody runs, and then some. */
 const MAX_KEYS_PER_USER = 20;
 
 /** Makes an API key for the caller. */
-export async function createKey(auth: Auth, ctx: Request<"createApiKey">): Promise<NewApiKey> {
+export function createKey(auth: Auth & Idempotency, ctx: Request<"createApiKey">): Promise<NewApiKey> {
 	const { name, scopes, ip_allow = null } = ctx.params;
-	assertRanges(ip_allow ?? []);
 	const { user_id } = callerOf(ctx);
 	const key_id = newId();
 	const { token: secret, hash: secret_hash } = newToken();
-	const row = await auth.db.transaction(async (tx) => {
-		if (!(await lockUnsuspended(tx, user_id))) throw refuse("USER_SUSPENDED");
+	const check = () => assertRanges(ip_allow ?? []);
+	return auth.once(ctx, check, async (tx) => {
+		if ((await lockCredential(tx, user_id))?.suspended !== false) throw refuse("USER_SUSPENDED");
 		if ((await store.countKeys(tx, user_id)) >= MAX_KEYS_PER_USER)
 			throw refuse("MAX_API_KEYS", "Delete a key before you make another", { limit: MAX_KEYS_PER_USER });
-		const made = await store.insertKey(tx, { key_id, user_id, secret_hash, name, scopes, ip_allow });
+		const row = await store.insertKey(tx, { key_id, user_id, secret_hash, name, scopes, ip_allow });
 		auth.stage(tx, [
 			{
 				type: "auth.key_created",
@@ -34,10 +35,9 @@ export async function createKey(auth: Auth, ctx: Request<"createApiKey">): Promi
 				...originOf(ctx),
 			},
 		]);
-		return made;
+		const { last_used_at: _, ...key } = shownKey(row);
+		return { ...key, secret };
 	});
-	const { last_used_at: _, ...key } = shownKey(row);
-	return { ...key, secret };
 }
 
 /** Deletes one of the caller's keys; somebody else's is as good as none. */

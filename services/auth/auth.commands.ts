@@ -18,7 +18,8 @@ import { endKeys } from "./api-keys.store.ts";
 import * as store from "./auth.store.ts";
 import { refreshed, SESSION_IDLE_MS } from "./domain/session.ts";
 import type { Passwords } from "./passwords.ts";
-import { newToken, type Sign } from "./tokens.ts";
+import type { Sign } from "./signing-keys.ts";
+import { newToken } from "./tokens.ts";
 
 export type Auth = Database &
 	Outbox & { readonly broker: ServiceBroker; readonly passwords: Passwords; readonly sign: Sign };
@@ -29,6 +30,8 @@ const MAX_SESSIONS_PER_USER = 50;
 
 /** Why a login fails that was tried in earnest. */
 const FAILURES: readonly LoginFailed["reason"][] = ["INVALID_CREDENTIALS", "USER_SUSPENDED"];
+
+const WRONG = "Username or password is wrong";
 
 /** The longest name of a user has 32. */
 const MAX_TOLD_NAME_LENGTH = 64;
@@ -63,9 +66,9 @@ export async function login(auth: Auth, ctx: Request<"login">): Promise<Tokens> 
 	try {
 		const credential = await store.findCredential(auth.db, user?.user_id ?? NOBODY);
 		const matches = await auth.passwords.verify(credential?.password_hash ?? null, password);
-		if (!matches || !user) throw refuse("INVALID_CREDENTIALS", "Username or password is wrong");
+		if (!matches || !user) throw refuse("INVALID_CREDENTIALS", WRONG);
 		if (user.status === "suspended") throw refuse("USER_SUSPENDED");
-		return await openSession(auth, ctx, user);
+		return await openSession(auth, ctx, user, credential?.password_hash);
 	} catch (error) {
 		for (const reason of FAILURES) if (isRefusal(error, reason)) await tellFailure(auth, ctx, user, reason);
 		throw error;
@@ -96,7 +99,13 @@ async function tellFailure(
 	);
 }
 
-async function openSession(auth: Auth, ctx: Context<unknown, Meta>, user: User): Promise<Tokens> {
+/** Opens a session for who has shown the password that was kept as `shown`, unless it is another by now. */
+async function openSession(
+	auth: Auth,
+	ctx: Context<unknown, Meta>,
+	user: User,
+	shown: string | undefined,
+): Promise<Tokens> {
 	const session_id = newId();
 	const { user_id } = user;
 	const { ip = "", user_agent = "" } = ctx.meta.client ?? {};
@@ -104,7 +113,9 @@ async function openSession(auth: Auth, ctx: Context<unknown, Meta>, user: User):
 	const refreshToken = newToken();
 	const origin = originOf(ctx, user_id);
 	await auth.db.transaction(async (tx) => {
-		if (!(await store.lockUnsuspended(tx, user_id))) throw refuse("USER_SUSPENDED");
+		const credential = await store.lockCredential(tx, user_id);
+		if (credential?.suspended !== false) throw refuse("USER_SUSPENDED");
+		if (credential.password_hash !== shown) throw refuse("INVALID_CREDENTIALS", WRONG);
 		await store.insertSession(tx, { session_id, user_id, ...client }, SESSION_IDLE_MS);
 		await store.insertRefreshToken(tx, refreshToken.hash, session_id, 1);
 		auth.stage(tx, [
@@ -202,7 +213,8 @@ async function endSession(
 	});
 }
 
-async function tellRevoked(
+/** Tells of sessions that ended: the history by events, and gateways by a hint. */
+export async function tellRevoked(
 	auth: Auth,
 	tx: Tx,
 	revoked: readonly store.RevokedSession[],

@@ -1,8 +1,9 @@
-import type { JsonWebKeySet, Revocations, Session } from "../../contracts/auth.ts";
+import type { Revocations, Session } from "../../contracts/auth.ts";
 import type { Principal } from "../../contracts/common.ts";
 import type { Db } from "../../lib/db.ts";
 import { pageOf, positionOf } from "../../lib/page.ts";
 import * as store from "./auth.store.ts";
+import { listKeyIds } from "./signing-keys.store.ts";
 
 /** Some 200 KB, where NATS takes a megabyte. */
 const REVOCATIONS_PAGE = 5_000;
@@ -26,19 +27,16 @@ export async function listSessions(db: Db, caller: Principal): Promise<Session[]
 	}));
 }
 
-/** The keys that access tokens are signed with, without their private parts. */
-export async function publicKeys(db: Db): Promise<JsonWebKeySet> {
-	const keys = await store.listSigningKeys(db);
-	return { keys: keys.map((key) => ({ ...key.public_jwk })) };
-}
-
-/** What ended since the answer of that time, by pages. */
+/** What ended since the answer of that time, by pages, and which signing keys are good. */
 export async function revocations(
 	db: Db,
 	{ since, cursor }: { readonly since: string | null; readonly cursor?: string },
 ): Promise<Revocations> {
 	const { asOf, endedAt, id } = await placeOf(db, since, cursor);
-	const rows = await store.listRevoked(db, endedAt, id, REVOCATIONS_PAGE + 1);
+	const [rows, signing_key_ids] = await Promise.all([
+		store.listRevoked(db, endedAt, id, REVOCATIONS_PAGE + 1),
+		listKeyIds(db),
+	]);
 	const { items, next_cursor } = pageOf(
 		rows,
 		REVOCATIONS_PAGE,
@@ -46,7 +44,7 @@ export async function revocations(
 		(row) => row,
 	);
 	const ids = (kind: "session" | "key") => items.flatMap((row) => (row.kind === kind ? [row.id] : []));
-	return { session_ids: ids("session"), key_ids: ids("key"), as_of: asOf, next_cursor };
+	return { session_ids: ids("session"), key_ids: ids("key"), signing_key_ids, as_of: asOf, next_cursor };
 }
 
 /** Where to go on. All pages are as of the first one, since what is committed meanwhile may stand before its place. */

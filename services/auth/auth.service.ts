@@ -1,17 +1,20 @@
 import { callerOf } from "../../lib/caller.ts";
+import { optionalKey } from "../../lib/idempotency.ts";
 import { pageRules, UUID_KEY } from "../../lib/page.ts";
 import type { TypedService } from "../../lib/service.ts";
 import { consumer } from "../../mixins/consumer.mixin.ts";
 import { type Database, database } from "../../mixins/database.mixin.ts";
+import { type Idempotency, idempotency } from "../../mixins/idempotency.mixin.ts";
 import { type Outbox, outbox } from "../../mixins/outbox.mixin.ts";
 import { createKey, deleteKey } from "./api-keys.commands.ts";
 import { listKeys, verifyKey } from "./api-keys.queries.ts";
 import { sweepKeys } from "./api-keys.store.ts";
 import { followUsers, login, logout, refresh, register, revokeSession } from "./auth.commands.ts";
-import { listSessions, publicKeys, revocations } from "./auth.queries.ts";
+import { listSessions, revocations } from "./auth.queries.ts";
 import { sweepSessions } from "./auth.store.ts";
+import { changePassword, resetPassword } from "./password.commands.ts";
 import { MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, type Passwords, passwords } from "./passwords.ts";
-import { openSigner, type Sign } from "./tokens.ts";
+import { keysOfTokens, openSigner, publicKeys, rotateSigningKey, type Sign, sweepSigningKeys } from "./signing-keys.ts";
 
 const SWEEP_INTERVAL_MS = 10 * 60 * 1000;
 
@@ -26,6 +29,7 @@ const MAX_ADDRESS_RANGES = 20;
 const MAX_RANGE_LENGTH = 50;
 /** Ids in the one form that the database gives them back in. */
 const keyId = { type: "string", pattern: UUID_KEY } as const;
+const anyPassword = { type: "string", min: 1, max: MAX_PASSWORD_LENGTH } as const;
 const newPassword = { type: "string", min: MIN_PASSWORD_LENGTH, max: MAX_PASSWORD_LENGTH } as const;
 
 interface Parts {
@@ -34,9 +38,9 @@ interface Parts {
 	sweep: NodeJS.Timeout;
 }
 
-const auth: TypedService<"auth", {}, Database & Outbox & Parts> = {
+const auth: TypedService<"auth", {}, Database & Outbox & Idempotency & Parts> = {
 	name: "auth",
-	mixins: [database("auth"), outbox("auth"), consumer("auth")],
+	mixins: [database("auth"), outbox("auth"), consumer("auth"), idempotency()],
 
 	actions: {
 		register: {
@@ -61,7 +65,7 @@ const auth: TypedService<"auth", {}, Database & Outbox & Parts> = {
 		},
 		login: {
 			auth: "public",
-			params: { $$strict: true, username: name, password: { type: "string", min: 1, max: MAX_PASSWORD_LENGTH } },
+			params: { $$strict: true, username: name, password: anyPassword },
 			handler(ctx) {
 				return login(this, ctx);
 			},
@@ -71,6 +75,20 @@ const auth: TypedService<"auth", {}, Database & Outbox & Parts> = {
 			params: { $$strict: true, refresh_token: { type: "string", min: 1, max: 100 } },
 			handler(ctx) {
 				return refresh(this, ctx);
+			},
+		},
+		changePassword: {
+			auth: "user",
+			params: { $$strict: true, current_password: anyPassword, new_password: newPassword },
+			handler(ctx) {
+				return changePassword(this, ctx);
+			},
+		},
+		resetPassword: {
+			auth: "admin",
+			params: { $$strict: true, user_id: "uuid" },
+			handler(ctx) {
+				return resetPassword(this, ctx);
 			},
 		},
 		logout: {
@@ -107,6 +125,7 @@ const auth: TypedService<"auth", {}, Database & Outbox & Parts> = {
 					optional: true,
 					nullable: true,
 				},
+				idempotency_key: optionalKey,
 			},
 			handler(ctx) {
 				return createKey(this, ctx);
@@ -134,9 +153,21 @@ const auth: TypedService<"auth", {}, Database & Outbox & Parts> = {
 		},
 		jwks: {
 			auth: "public",
-			cache: true,
 			handler() {
 				return publicKeys(this.db);
+			},
+		},
+		signingKeys: {
+			auth: "admin",
+			handler() {
+				return keysOfTokens(this.db);
+			},
+		},
+		rotateSigningKey: {
+			auth: "admin",
+			params: { $$strict: true, compromised: { type: "boolean", optional: true } },
+			handler(ctx) {
+				return rotateSigningKey(this, ctx);
 			},
 		},
 		revocations: {
@@ -161,7 +192,7 @@ const auth: TypedService<"auth", {}, Database & Outbox & Parts> = {
 	async started() {
 		this.sign = await openSigner(this.db);
 		this.sweep = setInterval(() => {
-			Promise.all([sweepSessions(this.db), sweepKeys(this.db)]).catch((error) =>
+			Promise.all([sweepSessions(this.db), sweepKeys(this.db), sweepSigningKeys(this.db)]).catch((error) =>
 				this.logger.warn("what ended could not be swept", error),
 			);
 		}, SWEEP_INTERVAL_MS);

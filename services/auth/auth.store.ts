@@ -1,7 +1,5 @@
-import type { JWK } from "jose";
 import { ACCESS_TOKEN } from "../../lib/access-token.ts";
 import type { Db, Tx } from "../../lib/db.ts";
-import { LOCKS } from "../../lib/locks.ts";
 import { REMEMBERED_GENERATIONS, type SessionState } from "./domain/session.ts";
 
 interface Credential {
@@ -36,12 +34,6 @@ interface Ended {
 	readonly ended_at: string;
 }
 
-export interface SigningKey {
-	readonly kid: string;
-	readonly private_jwk: JWK;
-	readonly public_jwk: JWK;
-}
-
 const LIVE = "revoked_at IS NULL AND expires_at > now()";
 
 /** A transaction that revoked a session may commit this long after the time it wrote. */
@@ -69,13 +61,18 @@ export async function findCredential(db: Db, userId: string): Promise<Credential
 	return row ?? null;
 }
 
-/** Whether the user may log in. That stays so until the transaction ends; meanwhile the user opens no other session. */
-export async function lockUnsuspended(tx: Tx, userId: string): Promise<boolean> {
-	const [row] = await tx.query<{ suspended: boolean }>(
-		"SELECT suspended FROM credentials WHERE user_id = $1 FOR UPDATE",
+/** The same; nobody else changes it before the transaction ends; meanwhile the user opens no other session. */
+export async function lockCredential(tx: Tx, userId: string): Promise<Credential | null> {
+	const [row] = await tx.query<Credential>(
+		"SELECT password_hash, suspended FROM credentials WHERE user_id = $1 FOR UPDATE",
 		[userId],
 	);
-	return row?.suspended === false;
+	return row ?? null;
+}
+
+/** Keeps another password for a user. */
+export async function setPassword(tx: Tx, userId: string, passwordHash: string): Promise<void> {
+	await tx.query("UPDATE credentials SET password_hash = $2 WHERE user_id = $1", [userId, passwordHash]);
 }
 
 /** Notes what the user's event number `version` says of suspension; false when a later event has been. */
@@ -163,6 +160,16 @@ export async function revokeSessions(
 	);
 }
 
+/** Ends the user's live sessions but the one that is named, if any; gives those that it ended. */
+export async function revokeOthers(tx: Tx, userId: string, sessionId: string | null): Promise<RevokedSession[]> {
+	return tx.query<RevokedSession>(
+		`UPDATE sessions SET revoked_at = clock_timestamp(), event_seq = event_seq + 1
+		WHERE user_id = $1 AND session_id IS DISTINCT FROM $2::uuid AND ${LIVE}
+		RETURNING session_id, user_id, event_seq`,
+		[userId, sessionId],
+	);
+}
+
 /** Ends all but the `kept` most recently used live sessions of the user; gives those that it ended. */
 export async function revokeBeyond(tx: Tx, userId: string, kept: number): Promise<RevokedSession[]> {
 	return tx.query<RevokedSession>(
@@ -221,23 +228,4 @@ export async function sweepSessions(db: Db): Promise<void> {
 			LIMIT ${MAX_SWEPT} FOR UPDATE SKIP LOCKED
 		)`,
 	);
-}
-
-/** Makes this the only transaction that may add a signing key. */
-export async function lockSigningKeys(tx: Tx): Promise<void> {
-	await tx.query("SELECT pg_advisory_xact_lock($1)", [LOCKS.signingKey]);
-}
-
-/** Newest first. */
-export async function listSigningKeys(db: Pick<Db | Tx, "query">): Promise<SigningKey[]> {
-	return db.query<SigningKey>("SELECT kid, private_jwk, public_jwk FROM signing_keys ORDER BY created_at DESC, kid");
-}
-
-/** Adds a signing key. */
-export async function insertSigningKey(tx: Tx, key: SigningKey): Promise<void> {
-	await tx.query("INSERT INTO signing_keys (kid, private_jwk, public_jwk) VALUES ($1, $2, $3)", [
-		key.kid,
-		JSON.stringify(key.private_jwk),
-		JSON.stringify(key.public_jwk),
-	]);
 }

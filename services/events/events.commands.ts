@@ -1,4 +1,5 @@
 import type { Context, ServiceBroker } from "moleculer";
+import type { Replayed } from "../../contracts/common.ts";
 import type {
 	Envelope,
 	EventSubscription,
@@ -17,6 +18,7 @@ import { newId } from "../../lib/id.ts";
 import { refuse, refuseFields, refuseNotFound } from "../../lib/refuse.ts";
 import { checkWebhookUrl, newWebhookSecret } from "../../lib/webhook/index.ts";
 import type { Database } from "../../mixins/database.mixin.ts";
+import type { Idempotency } from "../../mixins/idempotency.mixin.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
 import { askInbox, consumerOf, noDeadLetter } from "./consumers.ts";
 import { startOf } from "./events.queries.ts";
@@ -33,22 +35,23 @@ const MAX_SUBSCRIPTIONS_PER_USER = 10;
 const MAX_RUNNING_REPLAYS = 10;
 
 /** Subscribes the caller to what is recorded from now on. */
-export async function subscribe(bus: EventBus, ctx: Request<"subscribe">): Promise<NewSubscription> {
+export async function subscribe(bus: EventBus & Idempotency, ctx: Request<"subscribe">): Promise<NewSubscription> {
 	const caller = callerOf(ctx);
 	const { url, types, scope = "own" } = ctx.params;
 	if (scope === "all" && !isAdmin(caller)) throw refuse("FORBIDDEN", "Only admins get everybody's events");
-	const wrong = await checkWebhookUrl(url);
-	if (wrong) throw refuseFields([wrong]);
+	const check = async () => {
+		const wrong = await checkWebhookUrl(url);
+		if (wrong) throw refuseFields([wrong]);
+	};
 	const draft = { subscriptionId: newId(), userId: caller.user_id, scope, types, url, secret: newWebhookSecret() };
-	const added = await bus.db.transaction(async (tx) => {
+	return bus.once(ctx, check, async (tx) => {
 		const { all, own } = await store.admit(tx, caller.user_id);
 		if (own >= MAX_SUBSCRIPTIONS_PER_USER || all >= MAX_SUBSCRIPTIONS) throw refuse("MAX_SUBSCRIPTIONS");
 		const subscription = await store.insertSubscription(tx, { ...draft, position: await headOf(tx) });
 		const data = { ...changeOf(subscription), types, scope };
 		bus.stage(tx, [{ type: "events.subscription_added", ...placeOf(subscription), data, ...originOf(ctx) }]);
-		return subscription;
+		return { ...store.shown(subscription), secret: draft.secret };
 	});
-	return { ...store.shown(added), secret: draft.secret };
 }
 
 /** Ends a subscription with what is recorded by now; one that is ending or disabled is gone at once. */
@@ -138,14 +141,14 @@ export async function discard(bus: EventBus, ctx: Request<"discard">): Promise<{
 }
 
 /** Begins a replay, which goes on by itself. */
-export async function replay(bus: EventBus, ctx: Request<"replay">): Promise<Replay> {
+export async function replay(bus: EventBus & Idempotency, ctx: Request<"replay">): Promise<Replay & Replayed> {
 	const { user_id: requestedBy } = callerOf(ctx);
 	const consumer = consumerOf(ctx.params.consumer);
 	if (consumer === "events")
 		throw refuseFields([{ pointer: "/consumer", code: "NOT_ALLOWED", message: "The history is what is replayed" }]);
-	const position = await startOf(bus.db, ctx.params);
 	const { again = false } = ctx.params;
-	return bus.db.transaction(async (tx) => {
+	const begin = () => startOf(bus.db, ctx.params);
+	return bus.once(ctx, begin, async (tx, position) => {
 		if ((await countRunning(tx)) >= MAX_RUNNING_REPLAYS) throw refuse("CAPACITY_EXCEEDED", "Too many replays run");
 		const draft = { replayId: newId(), consumer, again, position, endPosition: await headOf(tx), requestedBy };
 		const added = await insertReplay(tx, draft);

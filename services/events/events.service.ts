@@ -1,11 +1,13 @@
 import { callerOf } from "../../lib/caller.ts";
 import { joinBus, leaveBus } from "../../lib/event-bus/bus.ts";
+import { optionalKey } from "../../lib/idempotency.ts";
 import { LOCKS } from "../../lib/locks.ts";
 import { pageRules } from "../../lib/page.ts";
 import type { TypedService } from "../../lib/service.ts";
 import { timestampRule } from "../../lib/time.ts";
 import { consumer } from "../../mixins/consumer.mixin.ts";
 import { database } from "../../mixins/database.mixin.ts";
+import { type Idempotency, idempotency } from "../../mixins/idempotency.mixin.ts";
 import { outbox } from "../../mixins/outbox.mixin.ts";
 import { type Settings, settings } from "../../mixins/settings.mixin.ts";
 import { type Background, startBackground } from "./background.ts";
@@ -36,10 +38,16 @@ interface Parts {
 	background: Background | null;
 }
 
-const events: TypedService<"events", {}, commands.EventBus & Settings & Parts> = {
+const events: TypedService<"events", {}, commands.EventBus & Idempotency & Settings & Parts> = {
 	name: "events",
 	// Recording is idempotent by event id, so that an inbox would only say again what the history says.
-	mixins: [database("events"), outbox("events"), consumer("events", { recordedIn: "events" }), settings()],
+	mixins: [
+		database("events"),
+		outbox("events"),
+		consumer("events", { recordedIn: "events" }),
+		idempotency(),
+		settings(),
+	],
 
 	actions: {
 		query: {
@@ -97,6 +105,7 @@ const events: TypedService<"events", {}, commands.EventBus & Settings & Parts> =
 					unique: true,
 				},
 				scope: { type: "enum", values: ["own", "all"], optional: true },
+				idempotency_key: optionalKey,
 			},
 			handler(ctx) {
 				return commands.subscribe(this, ctx);
@@ -145,7 +154,14 @@ const events: TypedService<"events", {}, commands.EventBus & Settings & Parts> =
 		},
 		replay: {
 			auth: "admin",
-			params: { $$strict: true, consumer: name, after: text, since: timestampRule(), again: flag },
+			params: {
+				$$strict: true,
+				consumer: name,
+				after: text,
+				since: timestampRule(),
+				again: flag,
+				idempotency_key: optionalKey,
+			},
 			handler(ctx) {
 				return commands.replay(this, ctx);
 			},

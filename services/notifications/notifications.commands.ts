@@ -12,6 +12,7 @@ import { newId } from "../../lib/id.ts";
 import { refuse, refuseFields, refuseNotFound } from "../../lib/refuse.ts";
 import { checkWebhookUrl, newWebhookSecret } from "../../lib/webhook/index.ts";
 import type { Database } from "../../mixins/database.mixin.ts";
+import type { Idempotency } from "../../mixins/idempotency.mixin.ts";
 import type { Outbox } from "../../mixins/outbox.mixin.ts";
 import { chosen, preferencesOf, shownBroadcasts } from "./domain/preferences.ts";
 import { markAllRead, markRead } from "./inbox.store.ts";
@@ -66,13 +67,15 @@ export function setPreferences(
 }
 
 /** Adds a webhook of the caller; gives the secret this once. */
-export async function addWebhook(service: Database & Outbox, ctx: Request<"addWebhook">): Promise<NewWebhook> {
+export function addWebhook(service: Idempotency & Outbox, ctx: Request<"addWebhook">): Promise<NewWebhook> {
 	const { user_id } = callerOf(ctx);
 	const { url, kinds = null } = ctx.params;
-	const problem = await checkWebhookUrl(url);
-	if (problem) throw refuseFields([problem]);
 	const secret = newWebhookSecret();
-	return service.db.transaction(async (tx) => {
+	const check = async () => {
+		const problem = await checkWebhookUrl(url);
+		if (problem) throw refuseFields([problem]);
+	};
+	return service.once(ctx, check, async (tx) => {
 		await lockRecipient(tx, user_id);
 		if ((await store.countWebhooks(tx, user_id)) >= MAX_WEBHOOKS_PER_USER)
 			throw refuse("MAX_WEBHOOKS", "No more webhooks can be added", { limit: MAX_WEBHOOKS_PER_USER });

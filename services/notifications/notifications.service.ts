@@ -2,10 +2,12 @@ import type { AnyEvent } from "../../contracts/index.ts";
 import type { NotificationKind } from "../../contracts/notifications.ts";
 import { callerOf } from "../../lib/caller.ts";
 import type { Tx } from "../../lib/db.ts";
+import { optionalKey } from "../../lib/idempotency.ts";
 import { pageRules } from "../../lib/page.ts";
 import type { TypedService } from "../../lib/service.ts";
 import { consumer } from "../../mixins/consumer.mixin.ts";
 import { type Database, database } from "../../mixins/database.mixin.ts";
+import { type Idempotency, idempotency } from "../../mixins/idempotency.mixin.ts";
 import { type Outbox, outbox } from "../../mixins/outbox.mixin.ts";
 import { deliverBy } from "./deliver.ts";
 import { type Dispatcher, startDispatcher } from "./dispatcher.ts";
@@ -44,9 +46,9 @@ function tells(this: Listener, tx: Tx, events: readonly AnyEvent[]): Promise<voi
 	return tell(this, tx, events);
 }
 
-const notifications: TypedService<"notifications", {}, Database & Outbox & Own> = {
+const notifications: TypedService<"notifications", {}, Database & Outbox & Idempotency & Own> = {
 	name: "notifications",
-	mixins: [database("notifications"), outbox("notifications"), consumer("notifications")],
+	mixins: [database("notifications"), outbox("notifications"), consumer("notifications"), idempotency()],
 
 	actions: {
 		list: {
@@ -93,6 +95,7 @@ const notifications: TypedService<"notifications", {}, Database & Outbox & Own> 
 				$$strict: true,
 				url: "string",
 				kinds: { type: "array", items: kind, unique: true, min: 1, optional: true },
+				idempotency_key: optionalKey,
 			},
 			handler(ctx) {
 				return addWebhook(this, ctx);

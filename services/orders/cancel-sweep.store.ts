@@ -58,29 +58,51 @@ export function selectSweeps(db: Db, limit: number): Promise<CancelSweep[]> {
 	);
 }
 
-/** The next orders of a sweep that have not ended, by user and then by age: in the order of an index. */
+/** An order that a halt is to cancel. */
+export interface SweptOrder {
+	readonly order: OrderRecord;
+	readonly sweep: CancelSweep;
+}
+
+const SWEPT = `closed_at IS NULL AND created_at <= $1 AND ($2::text IS NULL OR symbol = $2)
+	AND ($3::uuid IS NULL OR user_id = $3) AND ($4::text IS NULL OR side = $4)`;
+
+function sweptBy({ created_until, symbol, user_id, side }: CancelSweep): (string | null)[] {
+	return [created_until, symbol, user_id, side];
+}
+
+/** Whether any order of a sweep has not ended, pending ones too. */
+export async function hasSwept(db: Db, sweep: CancelSweep): Promise<boolean> {
+	const [row] = await db.query<{ left: boolean }>(
+		`SELECT EXISTS (SELECT FROM orders WHERE ${SWEPT}) AS "left"`,
+		sweptBy(sweep),
+	);
+	return row?.left === true;
+}
+
+/** The symbols of a sweep's orders that have not ended. */
+export async function selectSweptSymbols(db: Db, sweep: CancelSweep): Promise<string[]> {
+	const rows = await db.query<{ symbol: string }>(`SELECT DISTINCT symbol FROM orders WHERE ${SWEPT}`, sweptBy(sweep));
+	return rows.map((row) => row.symbol);
+}
+
+/**
+ * The next orders of a sweep that their market has, by user and then by age: in the order of an index. Pending ones are
+ * on their way to be denied or to open, and one that its market has ended before can no longer be denied.
+ */
 export async function selectSwept(
 	db: Db,
 	sweep: CancelSweep,
 	after: OrderRecord | undefined,
 	limit: number,
-): Promise<OrderRecord[]> {
+): Promise<SweptOrder[]> {
 	const rows = await db.query<OrderRow>(
-		`SELECT * FROM orders WHERE closed_at IS NULL AND created_at <= $1
-			AND ($2::text IS NULL OR symbol = $2) AND ($3::uuid IS NULL OR user_id = $3) AND ($4::text IS NULL OR side = $4)
+		`SELECT * FROM orders WHERE ${SWEPT} AND status <> 'pending'
 			AND ($5::uuid IS NULL OR (user_id, order_id) > ($5, $6::uuid))
 		ORDER BY user_id, order_id LIMIT $7`,
-		[
-			sweep.created_until,
-			sweep.symbol,
-			sweep.user_id,
-			sweep.side,
-			after?.user_id ?? null,
-			after?.order_id ?? null,
-			limit,
-		],
+		[...sweptBy(sweep), after?.user_id ?? null, after?.order_id ?? null, limit],
 	);
-	return rows.map(recordOf);
+	return rows.map((row) => ({ order: recordOf(row), sweep }));
 }
 
 /** Ends a sweep that has found nothing. */

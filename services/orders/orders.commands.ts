@@ -1,4 +1,5 @@
 import type { Context } from "moleculer";
+import type { Repeatable } from "../../contracts/common.ts";
 import type { Instrument } from "../../contracts/data.ts";
 import type { Meta } from "../../contracts/index.ts";
 import type { CancelResult, DryRun, Order, OrderStatus, Placement, PlaceOrder, Side } from "../../contracts/orders.ts";
@@ -8,11 +9,10 @@ import { newId } from "../../lib/id.ts";
 import { isRefusal, refuse, refuseFields } from "../../lib/refuse.ts";
 import { ABSENCE_PATIENCE_MS, onceServed } from "../../lib/served.ts";
 import { call } from "../../lib/service.ts";
-import { hasLegs, roleOf } from "./domain/family.ts";
+import { roleOf } from "./domain/family.ts";
 import { type OrderRecord, shown } from "./domain/order.ts";
 import { isTerminal, takes } from "./domain/order-state.ts";
-import { type CheckedPlacement, checkPlacement } from "./domain/placement.ts";
-import type { CheckedOrder } from "./domain/request.ts";
+import { checkPlacement } from "./domain/placement.ts";
 import { submitExits } from "./exit-sweeper.ts";
 import { readLegs } from "./legs.store.ts";
 import { openOrdersOf } from "./open-orders.store.ts";
@@ -21,8 +21,9 @@ import { drive, submissionOf } from "./orders.drive.ts";
 import { endOrder } from "./orders.endings.ts";
 import { keepFamily } from "./orders.families.ts";
 import { readOwnOrder, withLegs } from "./orders.queries.ts";
+import { assertRepeated, findRepeated } from "./orders.repeats.ts";
 import type { Orders } from "./orders.state.ts";
-import { readOrder, readOrderByClientId, selectOpenOrders } from "./orders.store.ts";
+import { readOrder, selectOpenOrders } from "./orders.store.ts";
 
 /**
  * The most orders that one cancel-all ends, and how many of them at a time. What became of each fits into one message
@@ -32,15 +33,16 @@ const MAX_CANCEL_ALL = 400;
 const CANCEL_AT_A_TIME = 32;
 
 /**
- * Keeps an order and drives it through risk and trading. The same request under the same `client_order_id` gives the
- * same order. What cannot be brought to an end in time stays `pending`, and the sweeper goes on with it.
+ * Keeps an order and drives it through risk and trading. The same request under the same key or `client_order_id` gives
+ * the same order. What cannot be brought to an end in time stays `pending`, and the sweeper goes on with it.
  */
-export async function placeOrder(orders: Orders, ctx: Context<PlaceOrder, Meta>): Promise<Placement> {
+export async function placeOrder(orders: Orders, ctx: Context<PlaceOrder & Repeatable, Meta>): Promise<Placement> {
 	const user = callerOf(ctx);
-	const instrument = await instrumentOf(orders, ctx.params.symbol);
-	const checked = checkPlacement(ctx.params, instrument, new Date());
+	const { idempotency_key: idempotencyKey = null, ...request } = ctx.params;
+	const instrument = await instrumentOf(orders, request.symbol);
+	const checked = checkPlacement(request, instrument, new Date());
 	if (!checked.ok) {
-		const repeated = await findRepeated(orders, user.user_id, ctx.params, instrument);
+		const repeated = await findRepeated(orders, { userId: user.user_id, idempotencyKey, request, instrument });
 		if (!repeated) throw refuseFields(checked.errors);
 		return { order: await withLegs(orders.db, repeated), replayed: true };
 	}
@@ -52,6 +54,7 @@ export async function placeOrder(orders: Orders, ctx: Context<PlaceOrder, Meta>)
 	const draft = {
 		orderId,
 		userId: user.user_id,
+		idempotencyKey,
 		terms,
 		quantity: terms.quantity,
 		replaces: null,
@@ -60,26 +63,12 @@ export async function placeOrder(orders: Orders, ctx: Context<PlaceOrder, Meta>)
 	};
 	const keeping = legs.length === 0 ? orders.writes.keep(draft) : keepFamily(orders, draft, legs);
 	const kept = await measureStage(orders, "keep", keeping);
-	if (kept.replayed && !(await isRequestOf(orders, kept.order, checked))) throw refuse("CLIENT_ORDER_ID_REUSED");
+	if (kept.replayed) await assertRepeated(orders, kept.order, { ...checked, idempotencyKey });
 	const order = await drive(orders, ctx, kept.order, kept.replayed ? null : kept.openOrders, origin.actor);
 	if (roleOf(order) === "entry" && isTerminal(order.status))
 		await submitExits(orders, ctx, await readLegs(orders.db, [order.order_id]));
 	failpoint("orders.before_reply");
 	return { order: await withLegs(orders.db, order), replayed: kept.replayed };
-}
-
-/** The order that a request made which is wrong by now for its `expires_at` alone: that was in the future once. */
-async function findRepeated(
-	orders: Orders,
-	userId: string,
-	request: PlaceOrder,
-	instrument: Instrument,
-): Promise<OrderRecord | null> {
-	const checked = checkPlacement(request, instrument, new Date(0));
-	if (!checked.ok || checked.terms.client_order_id === null) return null;
-	const order = await readOrderByClientId(orders.db, userId, checked.terms.client_order_id);
-	if (order && !(await isRequestOf(orders, order, checked))) throw refuse("CLIENT_ORDER_ID_REUSED");
-	return order;
 }
 
 /** What would become of an order, of each leg of an oco by itself, or of the entry of a bracket; nothing is kept. */
@@ -189,42 +178,4 @@ async function assertReachable({ broker }: Orders): Promise<void> {
 		if (!(await onceServed(broker, action, untilMs)))
 			throw refuse("SERVICE_UNAVAILABLE", "Orders cannot be executed now");
 	}
-}
-
-type Request = Extract<CheckedPlacement, { readonly ok: true }>;
-
-async function isRequestOf(orders: Orders, order: OrderRecord, { terms, legs }: Request): Promise<boolean> {
-	if (fingerprintOf({ ...order, quantity: order.ordered_quantity }) !== fingerprintOf(terms)) return false;
-	const kept = hasLegs(order) ? await readLegs(orders.db, [order.order_id]) : [];
-	return JSON.stringify(kept.map(legPrintOf)) === JSON.stringify(legs.map(legPrintOf));
-}
-
-/** What a request says of a leg itself. */
-function legPrintOf(leg: CheckedOrder): readonly unknown[] {
-	return [leg.order_type, leg.price, leg.stop_price, leg.trail_amount, leg.trail_percent];
-}
-
-/** What makes two requests the same: all that the client has said, key order aside. */
-function fingerprintOf(terms: CheckedOrder): string {
-	const metadata = Object.entries(terms.metadata).sort(([a], [b]) => (a < b ? -1 : 1));
-	return JSON.stringify([
-		terms.order_class,
-		terms.symbol,
-		terms.side,
-		terms.order_type,
-		terms.time_in_force,
-		terms.quantity,
-		terms.notional,
-		terms.price,
-		terms.stop_price,
-		terms.trail_amount,
-		terms.trail_percent,
-		// Of a `day` order it is the database's.
-		terms.time_in_force === "gtd" ? terms.expires_at : null,
-		terms.post_only,
-		terms.reduce_only,
-		terms.display_quantity,
-		terms.self_trade_prevention,
-		metadata,
-	]);
 }

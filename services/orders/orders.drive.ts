@@ -112,6 +112,16 @@ export async function endInMarket(
 	return settleReport(orders, caller, report, { origin, ...(causationId && { causationId }) });
 }
 
+/**
+ * Has an order that trading never had expire there, and applies what it answers: what has arrived, in the book or not,
+ * stays as it is. Trading decides both at once, so that nothing comes in between.
+ */
+export async function expireIfNew(orders: Orders, caller: Caller, order: OrderRecord, cause: Cause): Promise<void> {
+	const closing = { order: submissionOf(order), status: "expired", only_if_new: true } as const;
+	const report = await call(caller, "trading.close", closing, { requestID: cause.origin.correlation_id });
+	await settleReport(orders, caller, report, cause);
+}
+
 /** Asks trading what has become of an order, and applies it: nothing when the order never arrived there. */
 export async function catchUp(
 	orders: Orders,

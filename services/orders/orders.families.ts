@@ -6,17 +6,19 @@ import type { CheckedOrder } from "./domain/request.ts";
 import { insertLegs } from "./legs.store.ts";
 import { countOpen, lockOpening } from "./open-orders.store.ts";
 import { toldOf } from "./orders.changes.ts";
-import { type Draft, insertOrders, readByClientIds } from "./orders.store.ts";
+import { type Draft, findEarlier, insertOrders } from "./orders.store.ts";
 import type { Kept } from "./orders.writes.ts";
 
-/** Keeps an oco as `pending` with its legs, or a bracket with its exits that wait: all once per `client_order_id`. */
+/**
+ * Keeps an oco as `pending` with its legs, or a bracket with its exits that wait: all once per key and per
+ * `client_order_id`.
+ */
 export function keepFamily(orders: Database & Outbox, draft: Draft, legs: readonly CheckedOrder[]): Promise<Kept> {
 	return orders.db.transaction(async (tx) => {
 		lockOpening(tx, [draft.userId]);
 		const [parent] = await insertOrders(tx, [draft]);
 		if (!parent) {
-			const key = { userId: draft.userId, clientOrderId: draft.terms.client_order_id as string };
-			const [earlier] = await readByClientIds(tx, [key]);
+			const earlier = (await findEarlier(tx, [draft]))(draft);
 			if (!earlier) throw new Error(`order ${draft.orderId} was neither kept nor found`);
 			return { replayed: true, order: earlier };
 		}

@@ -38,6 +38,7 @@ export async function replaceOrder(orders: Orders, ctx: Context<ReplaceOrder, Me
 	const keeping = orders.writes.keep({
 		orderId: newId(),
 		userId: user.user_id,
+		idempotencyKey: null,
 		terms,
 		quantity: subtractDecimals(terms.quantity, old.filled_quantity),
 		replaces: old.order_id,

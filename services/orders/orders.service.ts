@@ -1,5 +1,6 @@
 import type { Order } from "../../contracts/orders.ts";
 import { callerOf } from "../../lib/caller.ts";
+import { optionalKey } from "../../lib/idempotency.ts";
 import { metricsOf } from "../../lib/metrics/registry.ts";
 import { pageRules } from "../../lib/page.ts";
 import type { TypedService } from "../../lib/service.ts";
@@ -82,7 +83,7 @@ const orders: TypedService<"orders", {}, OrdersState> = {
 	actions: {
 		place: {
 			auth: "user",
-			params: placement,
+			params: { ...placement, idempotency_key: optionalKey },
 			handler(ctx) {
 				return countPlacement(this, placeOrder(this, ctx));
 			},

@@ -10,6 +10,7 @@ import type { CheckedOrder } from "./domain/request.ts";
 export interface Draft {
 	readonly orderId: string;
 	readonly userId: string;
+	readonly idempotencyKey: string | null;
 	readonly terms: CheckedOrder;
 	/** Of an order that replaces another, without what that one has filled. */
 	readonly quantity: string;
@@ -40,6 +41,7 @@ export function recordOf(row: OrderRow): OrderRecord {
 		order_class: row.order_class,
 		parent_id: row.parent_id,
 		client_order_id: row.client_order_id,
+		idempotency_key: row.idempotency_key,
 		symbol: row.symbol,
 		side: row.side,
 		order_type: row.order_type,
@@ -83,22 +85,27 @@ function shortest(decimal: string | null): string | null {
 
 const DRAFTED = `order_id, user_id, client_order_id, symbol, side, order_type, time_in_force, quantity,
 	ordered_quantity, notional, price, stop_price, trail_amount, trail_percent, post_only, reduce_only, display_quantity,
-	self_trade_prevention, replaces, fee_asset, metadata, correlation_id, order_class`;
+	self_trade_prevention, replaces, fee_asset, metadata, correlation_id, order_class,
+	idempotency_key`;
 
 /** When a `day` order ends: at midnight in UTC, by the database's clock. */
 const END_OF_DAY = "(date_trunc('day', now() AT TIME ZONE 'UTC') + interval '1 day') AT TIME ZONE 'UTC'";
 
-/** Keeps the drafts whose `client_order_id` their user has not used before; gives the rows that are new. */
+/**
+ * Keeps the drafts whose key and `client_order_id` their user has not used before; gives the rows that are new. Without
+ * a key among them no other index than that of `client_order_id` is looked at before.
+ */
 export async function insertOrders(tx: Tx, drafts: readonly Draft[]): Promise<OrderRecord[]> {
 	const column = <T>(pick: (draft: Draft) => T) => drafts.map(pick);
+	const used = drafts.some((draft) => draft.idempotencyKey !== null) ? "" : "(user_id, client_order_id)";
 	const rows = await tx.query<OrderRow>(
 		`INSERT INTO orders (status, expires_at, ${DRAFTED})
 		SELECT 'pending', coalesce(expires_at, CASE time_in_force WHEN 'day' THEN ${END_OF_DAY} END), ${DRAFTED}
 		FROM unnest($1::timestamptz[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
 			$9::numeric[], $10::numeric[], $11::numeric[], $12::numeric[], $13::numeric[], $14::numeric[], $15::numeric[],
 			$16::boolean[], $17::boolean[], $18::numeric[], $19::text[], $20::uuid[], $21::text[], $22::jsonb[],
-			$23::text[], $24::text[]) AS draft (expires_at, ${DRAFTED})
-		ON CONFLICT (user_id, client_order_id) DO NOTHING RETURNING *`,
+			$23::text[], $24::text[], $25::text[]) AS draft (expires_at, ${DRAFTED})
+		ON CONFLICT ${used} DO NOTHING RETURNING *`,
 		[
 			column((draft) => draft.terms.expires_at),
 			column((draft) => draft.orderId),
@@ -124,22 +131,42 @@ export async function insertOrders(tx: Tx, drafts: readonly Draft[]): Promise<Or
 			column((draft) => JSON.stringify(draft.terms.metadata)),
 			column((draft) => draft.origin.correlation_id),
 			column((draft) => draft.terms.order_class),
+			column((draft) => draft.idempotencyKey),
 		],
 	);
 	return rows.map(recordOf);
 }
 
-/** The orders that these users have placed under these client order ids, pair by pair. */
-export async function readByClientIds(
-	tx: Tx,
-	keys: readonly { userId: string; clientOrderId: string }[],
-): Promise<OrderRecord[]> {
-	const rows = await tx.query<OrderRow>(
+/** What a placement is known by when it comes again. */
+export type Claim = Pick<Draft, "userId" | "idempotencyKey"> & {
+	readonly terms: Pick<CheckedOrder, "client_order_id">;
+};
+
+/** Finds what was placed before: the order under a claim's key, or else the one under its `client_order_id`. */
+export async function findEarlier(
+	on: Db | Tx,
+	claims: readonly Claim[],
+): Promise<(claim: Claim) => OrderRecord | undefined> {
+	if (claims.length === 0) return () => undefined;
+	const rows = await on.query<OrderRow>(
 		`SELECT o.* FROM orders o JOIN unnest($1::uuid[], $2::text[]) AS k (user_id, client_order_id)
-		USING (user_id, client_order_id)`,
-		[keys.map((key) => key.userId), keys.map((key) => key.clientOrderId)],
+			USING (user_id, client_order_id)
+		UNION ALL
+		SELECT o.* FROM orders o JOIN unnest($1::uuid[], $3::text[]) AS k (user_id, idempotency_key)
+			USING (user_id, idempotency_key)`,
+		[
+			claims.map((claim) => claim.userId),
+			claims.map((claim) => claim.terms.client_order_id),
+			claims.map((claim) => claim.idempotencyKey),
+		],
 	);
-	return rows.map(recordOf);
+	const found = rows.map(recordOf);
+	const named = (userId: string, name: string | null) => `${userId}/${name}`;
+	const byKey = new Map(found.map((order) => [named(order.user_id, order.idempotency_key), order]));
+	const byClientId = new Map(found.map((order) => [named(order.user_id, order.client_order_id), order]));
+	return ({ userId, idempotencyKey, terms }) =>
+		(idempotencyKey === null ? undefined : byKey.get(named(userId, idempotencyKey))) ??
+		(terms.client_order_id === null ? undefined : byClientId.get(named(userId, terms.client_order_id)));
 }
 
 /** Locks, in the order of their ids, the orders that have not come to the report given with them; gives the time. */

@@ -6,7 +6,7 @@ import type { Outbox } from "../../mixins/outbox.mixin.ts";
 import { type OrderRecord, shown } from "./domain/order.ts";
 import { countOpen, lockOpening } from "./open-orders.store.ts";
 import { applyChanges, type Change, type Followers, toldOf } from "./orders.changes.ts";
-import { type Draft, insertOrders, readByClientIds } from "./orders.store.ts";
+import { type Draft, findEarlier, insertOrders } from "./orders.store.ts";
 
 const MAX_BATCH = 256;
 const MAX_QUEUE = 10_000;
@@ -18,7 +18,7 @@ export type Kept =
 
 /** The two writes on the path of an order. Those of both kinds that come together share one commit. */
 export interface Writes {
-	/** Keeps a draft as `pending`, once per `client_order_id`. */
+	/** Keeps a draft as `pending`, once per key and per `client_order_id`. */
 	keep(draft: Draft): Promise<Kept>;
 	/** Applies what execution brought; gives the order after it, or null when that had been applied before. */
 	apply(change: Change): Promise<OrderRecord | null>;
@@ -70,7 +70,7 @@ async function keepAll(orders: Outbox, tx: Tx, drafts: readonly Draft[]): Promis
 			: [];
 	});
 	orders.stage(tx, told);
-	const earlier = await earlierOnes(
+	const earlierOf = await findEarlier(
 		tx,
 		drafts.filter((draft) => !byId.has(draft.orderId)),
 	);
@@ -80,9 +80,9 @@ async function keepAll(orders: Outbox, tx: Tx, drafts: readonly Draft[]): Promis
 	return drafts.map((draft): Kept => {
 		const order = byId.get(draft.orderId);
 		if (order) return { order, replayed: false, openOrders: openOrders.get(order.order_id) as number };
-		const replay = earlier.get(keyOf(draft.userId, draft.terms.client_order_id));
-		if (!replay) throw new Error(`order ${draft.orderId} was neither kept nor found`);
-		return { order: replay, replayed: true };
+		const earlier = earlierOf(draft);
+		if (!earlier) throw new Error(`order ${draft.orderId} was neither kept nor found`);
+		return { order: earlier, replayed: true };
 	});
 }
 
@@ -96,17 +96,6 @@ function placeInCounts(fresh: readonly OrderRecord[], counts: ReadonlyMap<string
 		left.set(order.user_id, place - 1);
 	}
 	return places;
-}
-
-async function earlierOnes(tx: Tx, drafts: readonly Draft[]): Promise<Map<string, OrderRecord>> {
-	if (drafts.length === 0) return new Map();
-	const keys = drafts.map((draft) => ({ userId: draft.userId, clientOrderId: draft.terms.client_order_id as string }));
-	const found = await readByClientIds(tx, keys);
-	return new Map(found.map((order) => [keyOf(order.user_id, order.client_order_id), order]));
-}
-
-function keyOf(userId: string, clientOrderId: string | null): string {
-	return `${userId}/${clientOrderId}`;
 }
 
 async function applyAll(

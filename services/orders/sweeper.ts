@@ -2,7 +2,7 @@ import type { Origin } from "../../lib/caller.ts";
 import type { OrderRecord } from "./domain/order.ts";
 import { startLanes } from "./lanes.ts";
 import { readLegs } from "./legs.store.ts";
-import { catchUp, drive, readOrThrow } from "./orders.drive.ts";
+import { drive, expireIfNew } from "./orders.drive.ts";
 import { endOrder } from "./orders.endings.ts";
 import type { Orders } from "./orders.state.ts";
 import type { Rounds } from "./rounds.ts";
@@ -57,15 +57,10 @@ function expire(orders: Orders, order: OrderRecord): Promise<unknown> {
 	return endOrder(orders, orders.broker, order, "expired", placingOf(order));
 }
 
-/**
- * What trading has, in the book or not, stands, however late that is learnt. What it never had expires: it keeps that
- * as ended, and refuses it if it comes after all.
- */
+/** An oco is given up by its legs: what becomes of them becomes of it. */
 async function giveUp(orders: Orders, order: OrderRecord): Promise<void> {
 	const sent = order.order_class === "oco" ? await readLegs(orders.db, [order.order_id]) : [order];
-	await Promise.all(sent.map((one) => catchUp(orders, orders.broker, one, { origin: placingOf(order) })));
-	const known = await readOrThrow(orders, order.order_id);
-	if (known.status === "pending") await expire(orders, known);
+	await Promise.all(sent.map((one) => expireIfNew(orders, orders.broker, one, { origin: placingOf(order) })));
 }
 
 async function driveOn(orders: Orders, order: OrderRecord): Promise<void> {

@@ -15,7 +15,7 @@ export interface Held {
  */
 export function checkAccounts(db: Db): Promise<Held> {
 	return db.transaction(async (tx) => {
-		await tx.query("SELECT set_config('statement_timeout', $1, true)", [String(CHECK_TIMEOUT_MS)]);
+		tx.setStatementTimeout(CHECK_TIMEOUT_MS);
 		const [held] = await tx.query<Held>(
 			`SELECT coalesce(bool_and(total = 0), true) AS "I1", coalesce(bool_and(solvent), true) AS "I2"
 			FROM (SELECT sum(balance) AS total, bool_and(held >= 0 AND (kind = 'system' OR balance >= held)

@@ -14,6 +14,8 @@ export interface MarketCommand {
 	readonly kind: "submit" | "canceled" | "expired";
 	readonly order: SubmitOrder;
 	readonly stop?: SubmitOrder;
+	/** Ends an order that has not arrived, and leaves one that has as it is. */
+	readonly onlyIfNew?: boolean;
 	readonly origin: Origin;
 }
 
@@ -69,7 +71,7 @@ function lastReportOf(reports: readonly ExecutionReport[], { orderId }: Executio
 
 function executeOne(
 	execution: Execution,
-	{ kind }: MarketCommand,
+	{ kind, onlyIfNew }: MarketCommand,
 	[order, stop]: CommandOrders,
 	known: ReadonlySet<string>,
 ): "done" | "known" | "halted" {
@@ -79,7 +81,7 @@ function executeOne(
 		for (const late of [order, stop]) if (!known.has(late.orderId)) closeUnknown(execution, late, "canceled");
 		return "known";
 	}
-	if (kind !== "submit" && findOrder(book, order.orderId)) {
+	if (kind !== "submit" && !onlyIfNew && findOrder(book, order.orderId)) {
 		if (kind === "canceled" && market.status === "halted") return "halted";
 		close(execution, order.orderId, kind);
 	} else if (known.has(order.orderId)) {

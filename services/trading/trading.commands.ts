@@ -1,7 +1,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Context } from "moleculer";
 import type { Meta, Principal } from "../../contracts/index.ts";
-import type { ExecutionReport, SubmitOrder, SubmitPair, Transfer, TransferRequest } from "../../contracts/trading.ts";
+import type {
+	ExecutionReport,
+	SubmitOrder,
+	SubmitPair,
+	TradingApi,
+	Transfer,
+	TransferRequest,
+} from "../../contracts/trading.ts";
 import { callerOf, isAdmin, originOf } from "../../lib/caller.ts";
 import type { Tx } from "../../lib/db.ts";
 import { failpoint } from "../../lib/failpoint.ts";
@@ -48,13 +55,13 @@ export function submitPair(trading: Trading, ctx: Context<SubmitPair, Meta>): Pr
 	return execute(trading, ctx, command, (nodeID) => call(ctx, "trading.submitPair", ctx.params, passOn(nodeID)));
 }
 
-/** Ends an order, or gives the report of one that had already ended. */
+/** Ends an order, or gives the report of one that had already ended, or is to be ended only if it is new. */
 export async function closeOrder(
 	trading: Trading,
-	ctx: Context<{ readonly order: SubmitOrder; readonly status: "canceled" | "expired" }, Meta>,
+	ctx: Context<Parameters<TradingApi["close"]>[0], Meta>,
 ): Promise<ExecutionReport> {
-	const { order, status } = ctx.params;
-	const command = { kind: status, order, origin: originOf(ctx) };
+	const { order, status, only_if_new: onlyIfNew = false } = ctx.params;
+	const command = { kind: status, order, onlyIfNew, origin: originOf(ctx) };
 	return theOne(
 		await execute(trading, ctx, command, async (nodeID) => [
 			await call(ctx, "trading.close", ctx.params, passOn(nodeID)),

@@ -1,4 +1,5 @@
 import { callerOf } from "../../lib/caller.ts";
+import { idempotencyKey } from "../../lib/idempotency.ts";
 import { pageRules } from "../../lib/page.ts";
 import type { TypedService } from "../../lib/service.ts";
 import { type Database, database } from "../../mixins/database.mixin.ts";
@@ -47,7 +48,7 @@ const transfer = {
 	asset,
 	amount: { type: "string", max: 40 },
 	user_id: { type: "uuid", optional: true },
-	idempotency_key: { type: "string", min: 1, max: 64 },
+	idempotency_key: idempotencyKey,
 } as const;
 
 interface Parts {
@@ -85,7 +86,11 @@ const trading: TypedService<"trading", {}, Database & Outbox & Settings & Parts>
 			auth: "internal",
 			strategy: "Shard",
 			strategyOptions: { shardKey: "order.symbol" },
-			params: { order: { type: "object", props: order }, status: { type: "enum", values: ["canceled", "expired"] } },
+			params: {
+				order: { type: "object", props: order },
+				status: { type: "enum", values: ["canceled", "expired"] },
+				only_if_new: { type: "boolean", optional: true },
+			},
 			handler(ctx) {
 				return closeOrder(this, ctx);
 			},

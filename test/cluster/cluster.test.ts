@@ -1,15 +1,13 @@
 import type { ServiceBroker } from "moleculer";
 import { createNode } from "../../cli/node.ts";
 import { call } from "../../lib/service.ts";
-import { databaseVariable, SERVICE_NAMES, type ServiceName, STATEFUL_SERVICES } from "../../lib/topology.ts";
-import { type NatsServer, startNatsServer } from "../contract/event-bus/nats-server.ts";
+import { SERVICE_NAMES } from "../../lib/topology.ts";
 import { type Collector, startCollector } from "../support/collector.ts";
-import { createDatabase, type TestDatabase } from "../support/databases.ts";
-import { freePort } from "../support/free-port.ts";
 import { httpClient, join, logIn, type Member, type Reply, type Send } from "../support/http-client.ts";
 import { until } from "../support/until.ts";
 import { startReceiver } from "../support/webhook-receiver.ts";
-import { type Running, runCli, runCliToEnd } from "./processes.ts";
+import { runCliToEnd } from "./processes.ts";
+import { type ServiceNodes, startServiceNodes } from "./service-nodes.ts";
 
 /** Thirteen processes start on as few as two processors. */
 const START_MS = 90_000;
@@ -17,40 +15,24 @@ const START_MS = 90_000;
 /** Heartbeats stop counting after 4 s, and a call that went to the dead node by then takes 5 s to time out. */
 const FAILOVER_MS = 20_000;
 
-let nats: NatsServer;
 let collector: Collector;
-let databases: readonly TestDatabase[];
-let settings: Record<string, string>;
+let nodes: ServiceNodes;
 let joined: ServiceBroker;
-let baseUrl: string;
 let send: Send;
 let alice: Member;
 let bob: Member;
 let admin: string;
-const nodes = new Map<ServiceName, Running>();
 
 beforeAll(async () => {
-	nats = await startNatsServer();
-	databases = await Promise.all(STATEFUL_SERVICES.map(() => createDatabase()));
 	collector = await startCollector();
-	const port = String(await freePort());
-	settings = {
-		TRANSPORTER: nats.url,
-		NAMESPACE: "cluster-test",
-		PORT: port,
-		LOG_LEVEL: "warn",
+	nodes = await startServiceNodes("cluster-test", {
 		WEBHOOK_PRIVATE_HOSTS: "127.0.0.1",
 		TRACING_URL: collector.url,
-	};
-	STATEFUL_SERVICES.forEach((service, i) => (settings[databaseVariable(service)] = databases[i]?.url ?? ""));
-	expect(await runCliToEnd("migrate", settings)).toMatchObject({ code: 0 });
+	});
+	send = httpClient(nodes.baseUrl);
+	await until(() => answers("GET /health/ready", 200), START_MS).catch(nodes.withLogs);
 
-	for (const service of SERVICE_NAMES) startNode(service);
-	baseUrl = `http://127.0.0.1:${port}`;
-	send = httpClient(baseUrl);
-	await until(() => answers("GET /health/ready", 200), START_MS).catch(withLogs);
-
-	Object.assign(process.env, { TRANSPORTER: nats.url, NAMESPACE: "cluster-test", NODE_ID: "developer" });
+	Object.assign(process.env, { TRANSPORTER: nodes.nats.url, NAMESPACE: "cluster-test", NODE_ID: "developer" });
 	joined = await createNode([], { logger: false });
 	await joined.start();
 	await joined.waitForServices(["auth", "trading"]);
@@ -58,11 +40,9 @@ beforeAll(async () => {
 
 afterAll(async () => {
 	await joined?.stop();
-	const codes = await Promise.all([...nodes.values()].map((node) => node.end("SIGTERM")));
-	await Promise.all((databases ?? []).map((database) => database.drop()));
-	await nats?.remove();
+	const codes = await nodes?.stop();
 	await collector?.stop();
-	expect(codes).toEqual(codes.map(() => 0));
+	expect(codes).toEqual(codes?.map(() => 0));
 }, START_MS);
 
 test("two users register and are paid, over REST, across processes", async () => {
@@ -189,7 +169,7 @@ test("the audit is verified and exported across processes, and tells who was ref
 	const verified = await send("GET /api/audit/verify", { token: admin });
 	expect(verified).toMatchObject({ status: 200, body: { ok: true, witnessed: expect.any(Number) } });
 	const headers = { Authorization: `Bearer ${admin}` };
-	const exported = await (await fetch(`${baseUrl}/api/audit/export`, { headers })).text();
+	const exported = await (await fetch(`${nodes.baseUrl}/api/audit/export`, { headers })).text();
 	const seqs = exported
 		.split("\n")
 		.filter(Boolean)
@@ -199,7 +179,7 @@ test("the audit is verified and exported across processes, and tells who was ref
 });
 
 test("a service that was killed answers 503 with Retry-After, and serves again once it is back", async () => {
-	await nodes.get("orders")?.end("SIGKILL");
+	await nodes.end("orders", "SIGKILL");
 	const seen = new Set<number>();
 	await until(async () => {
 		const { status, headers, body } = await send("GET /api/orders", { token: alice.token });
@@ -210,8 +190,8 @@ test("a service that was killed answers 503 with Retry-After, and serves again o
 	expect([...seen].every((status) => status === 503 || status === 504)).toBe(true);
 	expect((await send("GET /health/ready")).status).toBe(503);
 
-	startNode("orders");
-	await until(() => answers("GET /api/orders", 200), START_MS).catch(withLogs);
+	nodes.start("orders");
+	await until(() => answers("GET /api/orders", 200), START_MS).catch(nodes.withLogs);
 	await until(() => answers("GET /health/ready", 200), START_MS);
 	expect(await place(alice, { side: "buy", quantity: "0.001", price: "1000" })).toMatchObject({
 		status: 201,
@@ -220,23 +200,23 @@ test("a service that was killed answers 503 with Retry-After, and serves again o
 });
 
 test("a service that no order needs is killed: the gateway says so, stays ready and takes orders", async () => {
-	await nodes.get("notifications")?.end("SIGKILL");
+	await nodes.end("notifications", "SIGKILL");
 	await until(async () => {
 		const { status, body } = await send("GET /health/ready");
 		expect(status).toBe(200);
 		return body["status"] === "degraded" && String(body["missing"]) === "notifications";
 	}, FAILOVER_MS);
 	expect(await place(alice, { side: "buy", quantity: "0.001", price: "1000" })).toMatchObject({ status: 201 });
-	startNode("notifications");
-	await until(async () => (await send("GET /health/ready")).body["status"] === "ok", START_MS).catch(withLogs);
+	nodes.start("notifications");
+	await until(async () => (await send("GET /health/ready")).body["status"] === "ok", START_MS).catch(nodes.withLogs);
 });
 
 test("a service that is asked to stop is missed at once", async () => {
-	expect(await nodes.get("data")?.end("SIGTERM")).toBe(0);
+	expect(await nodes.end("data", "SIGTERM")).toBe(0);
 	const { status, headers } = await send("GET /api/data/instruments");
 	expect(status).toBe(503);
 	expect(headers.has("Retry-After")).toBe(true);
-	startNode("data");
+	nodes.start("data");
 	await until(() => answers("GET /api/data/instruments", 200), START_MS);
 });
 
@@ -256,33 +236,21 @@ test("a halt of a market reaches every process: what rests is canceled, what is 
 });
 
 test("a misspelt service does not start as an empty node", async () => {
-	const { code, output } = await runCliToEnd("service", { ...settings, SERVICES: "ordrs" });
+	const { code, output } = await runCliToEnd("service", { ...nodes.settings, SERVICES: "ordrs" });
 	expect(code).toBe(1);
 	expect(output).toMatch(/^SERVICES="ordrs" is wrong: .*orders.*\n$/);
 });
 
 test("every invariant holds in the end", async () => {
-	const { code, output } = await runCliToEnd("verify", settings);
+	const { code, output } = await runCliToEnd("verify", nodes.settings);
 	expect([code, output]).toEqual([0, expect.stringContaining("All invariants hold")]);
 });
-
-function startNode(service: ServiceName): void {
-	nodes.set(service, runCli("service", { ...settings, SERVICES: service, NODE_ID: `${service}-1` }));
-}
 
 async function answers(route: string, status: number): Promise<boolean> {
 	return send(route, { token: alice?.token }).then(
 		(reply) => reply.status === status,
 		() => false,
 	);
-}
-
-/** A cluster that does not come up has said why. */
-function withLogs(error: unknown): never {
-	const logs = [...nodes].map(
-		([service, node]) => `--- ${service} (${node.process.exitCode})\n${node.output().slice(-2_000)}`,
-	);
-	throw new Error(logs.join("\n"), { cause: error });
 }
 
 async function deposit({ user_id }: Member, asset: string, amount: string): Promise<void> {

@@ -64,8 +64,17 @@ test("trading is halted with a reason, and goes on", async () => {
 	expect(await terminal.ask("risk status", /Nothing is halted/)).toBeTruthy();
 });
 
+test("a new key of access tokens waits for its turn", async () => {
+	expect(await terminal.ask("keys", /signing[^]*agt \$/)).not.toContain("published");
+	expect(await terminal.ask("keys rotate", /signing[^]*agt \$/)).toContain("published");
+});
+
+test("a user is given a new password", async () => {
+	expect(await terminal.ask("password bob", /is now .*\n/)).toMatch(/The password of bob is now [\w-]{12}\r?\n/);
+});
+
 test("events, backlogs and invariants are there to see", async () => {
-	expect(await terminal.ask("events tail --limit 6", /risk\.trading_resumed/)).toContain("risk.trading_halted");
+	expect(await terminal.ask("events tail --limit 8", /risk\.trading_resumed/)).toContain("risk.trading_halted");
 	expect(await terminal.ask("outbox", /dead[^]*risk[^]*agt \$/)).toMatch(/trading +│ +\d+ │ +\d+/);
 	expect(await terminal.ask("verify", /All invariants hold/)).toMatch(/✓ I1 /);
 });
@@ -74,6 +83,7 @@ test.each([
 	["book", "<symbol>"],
 	["orders", "--status"],
 	["order place", "--client-order-id"],
+	["order place", "--idempotency-key"],
 	["order cancel", "<order_id>"],
 	["positions", "<user>"],
 	["halt", "--cancel-open"],
@@ -81,6 +91,8 @@ test.each([
 	["risk status", "risk-status"],
 	["outbox", "outbox"],
 	["leases", "leases"],
+	["keys rotate", "--compromised"],
+	["password", "<user>"],
 	["verify", "--rebuild"],
 ])("'%s --help' says how", async (name, said) => {
 	expect(await terminal.ask(`${name} --help`, /display help/)).toContain(said);
@@ -88,6 +100,7 @@ test.each([
 
 test.each([
 	["book NO-SUCH", /VALIDATION_FAILED|NOT_FOUND|UNKNOWN_SYMBOL/],
+	["password nobody-of-that-name", /There is no user 'nobody-of-that-name'/],
 	["positions nobody-of-that-name", /There is no user 'nobody-of-that-name'/],
 	["order 00000000-0000-4000-8000-000000000000", /There is no order/],
 	["order place buy 0.1 BTC-USD 59000", /Say --user/],

@@ -38,6 +38,16 @@ beforeAll(async () => {
 			[Array.from({ length: HISTORY * USERS }, () => newId()), firstOrder, users, USERS],
 		);
 		await tx.query(
+			`INSERT INTO accounts (owner, asset, kind, balance)
+			SELECT owner, asset, 'user', 0 FROM unnest($1::text[]) AS owner, unnest('{BTC,USD}'::text[]) AS asset`,
+			[users],
+		);
+		await tx.query(
+			`INSERT INTO postings (journal_id, kind, reference_id, owner, asset, amount)
+			SELECT gen_random_uuid(), 'deposit', gen_random_uuid(), owner, 'BTC', 1 FROM unnest($1::text[]) AS owner`,
+			[users],
+		);
+		await tx.query(
 			`INSERT INTO postings (journal_id, kind, reference_id, owner, asset, amount)
 			SELECT gen_random_uuid(), 'trade', gen_random_uuid(), owner, 'USD', 1
 			FROM generate_series(1, $2::integer), unnest($1::text[]) AS owner`,
@@ -73,4 +83,22 @@ test.each([
 	const cursor = await tenth((query) => list(db, query));
 	expect(await rowsReadBy(db, (on) => list(on, {}))).toBeLessThan(FEW);
 	expect(await rowsReadBy(db, (on) => list(on, { cursor }))).toBeLessThan(FEW);
+});
+
+test("the ledger of an asset that a user rarely has is read without the rest of it", async () => {
+	const { items } = await listPostings(db, ann, { asset: "BTC" });
+	expect(items).toMatchObject([{ asset: "BTC", kind: "deposit" }]);
+	expect(await rowsReadBy(db, (on) => listPostings(on, ann, { asset: "BTC" }))).toBeLessThan(FEW);
+});
+
+test("the ledger of all assets is one list, newest first, page by page", async () => {
+	const { items } = await listPostings(db, ann, { limit: 2 * HISTORY });
+	expect(items.map(({ asset }) => asset)).toEqual([...Array(HISTORY).fill("USD"), "BTC"]);
+	const paged = [];
+	for (let cursor: string | null | undefined; cursor !== null; ) {
+		const page = await listPostings(db, ann, { limit: PAGE, ...(cursor && { cursor }) });
+		paged.push(...page.items);
+		cursor = page.next_cursor;
+	}
+	expect(paged).toEqual(items);
 });

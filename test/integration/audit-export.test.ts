@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import http from "node:http";
 import type { AuditRecord } from "../../contracts/audit.ts";
-import { call } from "../../lib/service.ts";
 import { record } from "../support/audit.ts";
 import { eventOf } from "../support/events.ts";
-import { httpClient, logIn } from "../support/http-client.ts";
+import { httpClient } from "../support/http-client.ts";
+import { operator } from "../support/operators.ts";
 import { startApi, type TestApi } from "../support/services.ts";
 
 const LENGTH = 20_000;
@@ -15,9 +15,7 @@ let api: TestApi;
 let token: string;
 beforeAll(async () => {
 	api = await startApi(["audit", "auth", "config", "users"]);
-	const account = { username: "eve", email: "eve@example.com", password: "eve-long-enough" };
-	await call(api.broker, "auth.provision", { ...account, roles: ["auditor"] });
-	({ token } = await logIn(httpClient(api.baseUrl), account.username, account.password));
+	({ token } = await operator(api, "auditor"));
 	for (let made = 0; made < LENGTH; made += BATCH)
 		await record(
 			api.dbs.audit,

@@ -53,7 +53,13 @@ test("more than one message holds is told page by page, each once, as of the fir
 	]);
 	expect(new Set(pages.map((page) => page.as_of)).size).toBe(1);
 	const [last] = (await all(pages[0]?.as_of ?? null)).slice(-1);
-	expect(last).toEqual({ session_ids: [], key_ids: [], as_of: expect.any(String), next_cursor: null });
+	expect(last).toEqual({
+		session_ids: [],
+		key_ids: [],
+		signing_key_ids: [expect.any(String)],
+		as_of: expect.any(String),
+		next_cursor: null,
+	});
 });
 
 test("a cursor that no page gave is refused", async () => {

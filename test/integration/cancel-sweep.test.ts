@@ -11,6 +11,8 @@ import { until } from "../support/until.ts";
 const SERVICES = ["config", "data", "users", "risk", "trading", "orders"] as const;
 /** More than one page of a sweep. */
 const MANY = 130;
+/** So many of a page fail together, after as long as a call waits for its answer. */
+const PAGES = 4;
 const TRADERS = 10;
 /** A busy machine is slow, and the lock that the test holds would be taken away once it fell silent. */
 const PATIENCE_MS = 15_000;
@@ -34,7 +36,7 @@ async function rich(username: string): Promise<Person> {
 	const somebody = person(username, "admin");
 	for (const asset of ["BTC", "ETH", "USD"])
 		await call(broker, "trading.deposit", { asset, amount: "1000000", idempotency_key: asset }, somebody);
-	await call(broker, "risk.setLimits", { scope: somebody.id, max_open_orders: MANY }, root);
+	await call(broker, "risk.setLimits", { scope: somebody.id, max_open_orders: PAGES * MANY }, root);
 	return somebody;
 }
 
@@ -95,6 +97,30 @@ test("a halt goes on canceling where it was when its node went down", async () =
 	expect(await statusesOf(bob)).toEqual({ canceled: MANY });
 	await call(broker, "risk.resume", { scope: "global" }, root);
 });
+
+test(
+	"a halt cancels in every other market while one takes nothing, however much rests there",
+	async () => {
+		const [ann, bob] = [await rich("ann"), await rich("bob")].toSorted((a, b) => a.id.localeCompare(b.id));
+		if (!ann || !bob) throw new Error("there are two");
+		// Hers come first.
+		await Promise.all([place(ann, "ETH-USD", PAGES * MANY), place(bob, "BTC-USD", 1)]);
+		await node.dbs.trading.transaction(async (tx) => {
+			const holdHerMarket = () => tx.query("SELECT FROM markets WHERE symbol = 'ETH-USD' FOR UPDATE");
+			await holdHerMarket();
+			await halt({});
+			await until(async () => {
+				await holdHerMarket();
+				return (await statusesOf(bob))["canceled"] === 1;
+			}, PATIENCE_MS);
+		});
+		expect(await sweeps("NULL")).toHaveLength(1);
+		await until(async () => (await sweeps("NULL")).length === 0, PATIENCE_MS);
+		expect(await statusesOf(ann)).toEqual({ canceled: PAGES * MANY });
+		await call(broker, "risk.resume", { scope: "global" }, root);
+	},
+	5 * PATIENCE_MS,
+);
 
 test("a halt waits for a market that cannot be reached", async () => {
 	const ann = await rich("ann");

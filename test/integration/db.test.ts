@@ -3,6 +3,7 @@ import net from "node:net";
 import { brokenConstraint, openDb, type Tx } from "../../lib/db.ts";
 import { createDatabase, type TestDatabase } from "../support/databases.ts";
 import { freePort } from "../support/free-port.ts";
+import { until } from "../support/until.ts";
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -174,6 +175,88 @@ test("a server that is not there is waited for, though not for long", async () =
 	await db.close();
 	way.close();
 });
+
+/** A way to the test's server that can fall silent, as a host does that is cut off: nothing is answered or refused. */
+async function silentWay() {
+	const target = Number(new URL(database.url).port);
+	const pairs = new Map<net.Socket, net.Socket>();
+	let silent = false;
+	const server = net.createServer((near) => {
+		const far = net.connect(target, "127.0.0.1");
+		for (const end of [near, far]) end.on("error", () => {});
+		near.on("close", () => far.destroy());
+		pairs.set(near, far);
+		if (!silent) near.pipe(far).pipe(near);
+	});
+	await once(server.listen(0, "127.0.0.1"), "listening");
+	const url = new URL(database.url);
+	url.port = String((server.address() as net.AddressInfo).port);
+	return {
+		url: url.href,
+		fallSilent() {
+			silent = true;
+			for (const [near, far] of pairs) near.unpipe(far);
+		},
+		speak: () => void (silent = false),
+		close() {
+			server.close();
+			for (const [near] of pairs) near.destroy();
+		},
+	};
+}
+
+test("a server that falls silent is not waited for for ever, and whoever comes back finds the whole pool", async () => {
+	const way = await silentWay();
+	const db = openDb(way.url, { applicationName: "test", poolSize: 2, answerWithinMs: 2_000 });
+	try {
+		const one = () => db.transaction((tx) => tx.query("SELECT 1 AS one"));
+		await Promise.all([one(), one()]);
+		let runs = 0;
+		const uncertain = db.transaction(async (tx) => {
+			runs += 1;
+			await insert(tx, 60);
+			way.fallSilent();
+		});
+		await expect(uncertain).rejects.toMatchObject({ type: "SERVICE_UNAVAILABLE" });
+		expect(runs).toBe(1);
+		const waiting = await Promise.allSettled([one(), one(), db.query("SELECT 1")]);
+		expect(waiting.map((result) => result.status === "rejected" && result.reason.type)).toEqual(
+			Array(3).fill("SERVICE_UNAVAILABLE"),
+		);
+		way.speak();
+		await until(() =>
+			one().then(
+				() => true,
+				() => false,
+			),
+		);
+		const together = () => db.transaction((tx) => tx.query("SELECT pg_sleep(0.2)"));
+		await Promise.all([together(), together()]);
+	} finally {
+		await db.close();
+		way.close();
+	}
+}, 60_000);
+
+test("a transaction whose statements may take longer is waited for as long, and no other is", async () => {
+	const db = openDb(database.url, { applicationName: "test", poolSize: 1, answerWithinMs: 1_000 });
+	const sleep = (tx: Tx) => tx.query("SELECT pg_sleep(2), 1 AS one");
+	try {
+		const patient = db.transaction(async (tx) => {
+			tx.setStatementTimeout(60_000);
+			return sleep(tx);
+		});
+		expect(await patient).toMatchObject([{ one: 1 }]);
+		await expect(db.transaction(sleep)).rejects.toMatchObject({ type: "SERVICE_UNAVAILABLE" });
+		const short = db.transaction((tx) => {
+			tx.setStatementTimeout(100);
+			return sleep(tx);
+		});
+		await expect(short).rejects.toMatchObject({ code: "57014" });
+	} finally {
+		await db.close();
+	}
+}, 60_000);
 
 test("what commits tells so, what does not is silent", async () => {
 	const told: string[] = [];

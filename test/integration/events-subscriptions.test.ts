@@ -111,7 +111,10 @@ test("a message is signed, tells nobody's address, and carries the event as the 
 	await tellOne();
 	await until(() => endpoint.received.length > 0);
 	const [message] = endpoint.received;
-	const body = new Webhook(secret).verify(message?.body ?? "", message?.headers ?? {}) as Record<string, unknown>;
+	const body = new Webhook(String(secret)).verify(message?.body ?? "", message?.headers ?? {}) as Record<
+		string,
+		unknown
+	>;
 	const { actor: _actor, ...recorded } = (await recordedSettings()).at(-1) as Envelope;
 	expect(body).toEqual({ subscription_id, events: [recorded] });
 	expect(message?.body).not.toContain("actor");

@@ -1,8 +1,8 @@
 import { METRICS } from "../../lib/metrics/names.ts";
-import { call } from "../../lib/service.ts";
 import { checkAccounts } from "../../services/trading/invariants.store.ts";
-import { httpClient, join, logIn, type Member, type Send } from "../support/http-client.ts";
+import { httpClient, join, type Member, type Send } from "../support/http-client.ts";
 import { type Scrape, showMetrics } from "../support/metrics.ts";
+import { operator } from "../support/operators.ts";
 import { startApi, type TestApi } from "../support/services.ts";
 import { until } from "../support/until.ts";
 
@@ -16,9 +16,7 @@ beforeAll(async () => {
 	metrics = await showMetrics();
 	api = await startApi();
 	send = httpClient(api.baseUrl);
-	const operator = { username: "operator", email: "operator@example.com", password: "operations" };
-	await call(api.broker, "auth.provision", { ...operator, roles: ["admin"] });
-	admin = await logIn(send, operator.username, operator.password);
+	admin = await operator(api);
 	[ann, ben] = await Promise.all([join(send, "ann"), join(send, "ben")]);
 	await deposit(ann, "BTC", "10");
 	await deposit(ben, "USD", "1000000");

@@ -4,6 +4,7 @@ import { Webhook } from "standardwebhooks";
 import type { Notification } from "../../contracts/notifications.ts";
 import { call } from "../../lib/service.ts";
 import { httpClient, join, logIn, type Member, type Reply, type Send } from "../support/http-client.ts";
+import { operator } from "../support/operators.ts";
 import { startApi, type TestApi } from "../support/services.ts";
 import { until } from "../support/until.ts";
 import { type Receiver, type Respond, startReceiver } from "../support/webhook-receiver.ts";
@@ -15,9 +16,7 @@ beforeAll(async () => {
 	process.env["WEBHOOK_PRIVATE_HOSTS"] = "127.0.0.1";
 	api = await startApi();
 	send = httpClient(api.baseUrl);
-	const operator = { username: "operator", email: "operator@example.com", password: "operations" };
-	await call(api.broker, "auth.provision", { ...operator, roles: ["admin"] });
-	admin = await logIn(send, operator.username, operator.password);
+	admin = await operator(api);
 });
 afterAll(async () => {
 	await api.stop();

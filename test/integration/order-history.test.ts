@@ -1,6 +1,7 @@
 import { v7 as newId } from "uuid";
 import { type Db, openDb } from "../../lib/db.ts";
 import { browseOrders, listOrders } from "../../services/orders/orders.queries.ts";
+import { findEarlier } from "../../services/orders/orders.store.ts";
 import { createDatabase, type TestDatabase } from "../support/databases.ts";
 import { rowsReadBy } from "../support/plan.ts";
 
@@ -34,8 +35,8 @@ afterAll(async () => {
 function place(status: string, count: number) {
 	return db.query(
 		`INSERT INTO orders (order_id, user_id, symbol, side, order_type, time_in_force, quantity, price, status,
-			fee_asset, metadata, correlation_id, closed_at, filled_quantity)
-		SELECT id, $2, 'BTC-USD', 'buy', 'limit', 'gtc', 2, 1, $3::text, 'USD', '{}', 'history',
+			fee_asset, metadata, correlation_id, client_order_id, idempotency_key, closed_at, filled_quantity)
+		SELECT id, $2, 'BTC-USD', 'buy', 'limit', 'gtc', 2, 1, $3::text, 'USD', '{}', 'history', id, id,
 			CASE WHEN $3::text = 'canceled' THEN now() END, CASE WHEN $3::text = 'partially_filled' THEN 1 ELSE 0 END
 		FROM unnest($1::uuid[]) AS id`,
 		[Array.from({ length: count }, () => newId()), userId, status],
@@ -61,4 +62,19 @@ test("a page from the middle of a long history is read from there", async () => 
 	expect(page.items).toHaveLength(FEW / 2);
 	const cursor = page.next_cursor as string;
 	expect(await rowsReadBy(db, (on) => listOrders(on, userId, { limit: FEW / 2, cursor }))).toBeLessThan(FEW);
+});
+
+test("what a repeated request has placed is found without a history being read", async () => {
+	const { items } = await listOrders(db, userId, { limit: 2 });
+	const [one, two] = items.map((order) => order.order_id) as [string, string];
+	const claims = [
+		{ userId, idempotencyKey: one, terms: { client_order_id: two } },
+		{ userId, idempotencyKey: "new", terms: { client_order_id: two } },
+		{ userId, idempotencyKey: null, terms: { client_order_id: one } },
+		{ userId, idempotencyKey: null, terms: { client_order_id: null } },
+		{ userId: newId(), idempotencyKey: one, terms: { client_order_id: one } },
+	];
+	const earlierOf = await findEarlier(db, claims);
+	expect(claims.map((claim) => earlierOf(claim)?.order_id)).toEqual([one, two, one, undefined, undefined]);
+	expect(await rowsReadBy(db, (on) => findEarlier(on, claims))).toBeLessThan(FEW);
 });

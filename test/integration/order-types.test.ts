@@ -1,9 +1,7 @@
-import { type Finding, verify } from "../../cli/verify/run.ts";
-import type { Order, PlaceOrder } from "../../contracts/orders.ts";
-import { env } from "../../lib/env.ts";
 import { call } from "../../lib/service.ts";
 import { STATEFUL_SERVICES } from "../../lib/topology.ts";
-import { person } from "../support/people.ts";
+import { type Asked, deskOf, type Person, takeOver } from "../support/desk.ts";
+import { verifiedInvariants } from "../support/invariants.ts";
 import { startServices, type TestNode } from "../support/services.ts";
 import { until } from "../support/until.ts";
 
@@ -16,46 +14,12 @@ beforeAll(async () => {
 });
 afterAll(() => node.stop());
 /** Each test begins with an empty book. */
-afterEach(async () => {
-	for (const who of [ann, bob]) await call(node.broker, "orders.cancelAll", {}, who);
-});
+afterEach(() => clear(ann, bob));
 
-type Person = ReturnType<typeof person>;
-
-async function rich(username: string): Promise<Person> {
-	const somebody = person(username, "admin");
-	for (const asset of ["BTC", "ETH", "USD", "USDT"])
-		await call(node.broker, "trading.deposit", { asset, amount: "1000000", idempotency_key: asset }, somebody);
-	return somebody;
-}
-
-type Asked = Partial<PlaceOrder>;
-const place = async (owner: Person, asked: Asked): Promise<Order> => {
-	const order = { symbol: "BTC-USD", side: "buy", ...asked } as const;
-	return (await call(node.broker, "orders.place", order, owner)).order;
-};
-const get = (owner: Person, { order_id }: Order) => call(node.broker, "orders.get", { order_id }, owner);
-const replace = async (owner: Person, { order_id }: Order, change: { quantity?: string; price?: string }) =>
-	(await call(node.broker, "orders.replace", { order_id, ...change }, owner)).order;
-const heldBy = async (owner: Person, asset: string) =>
-	(await call(node.broker, "trading.balances", undefined, owner)).find((row) => row.asset === asset)?.held;
-const becomes = (owner: Person, order: Order, status: Order["status"]) =>
-	until(async () => (await get(owner, order)).status === status);
-
+const desk = deskOf(() => node.broker);
+const { rich, place, get, clear, becomes, heldBy } = desk;
 /** Makes `price` the last price. */
-async function tradeAt(price: string, symbol = "BTC-USD"): Promise<void> {
-	await place(ann, { symbol, side: "sell", quantity: "0.1", price });
-	await place(bob, { symbol, quantity: "0.1", price });
-}
-
-/** Another writer takes the market over, and is gone: the next command rebuilds the book from its rows. */
-async function takeOver(symbol: string): Promise<void> {
-	await node.dbs.trading.query(
-		`UPDATE markets SET epoch = epoch + 1, owner_node = 'other', owner_instance = 'other', lease_until = '-infinity'
-		WHERE symbol = $1`,
-		[symbol],
-	);
-}
+const tradeAt = (price: string, symbol?: string) => desk.trade(ann, bob, price, symbol);
 
 test("a stop waits, holds its cost, and is executed when its price is reached", async () => {
 	await tradeAt("100");
@@ -88,7 +52,7 @@ test("stops, trailing stops and icebergs outlive the node that kept them", async
 	const iceberg = await place(ann, { symbol, side: "sell", quantity: "3", price: "150", display_quantity: "1" });
 	await tradeAt("120", symbol);
 	await place(bob, { symbol, quantity: "0.4", price: "150" });
-	await takeOver(symbol);
+	await takeOver(node.dbs.trading, symbol);
 	expect((await call(node.broker, "trading.depth", { symbol })).asks).toEqual([["150", "0.6"]]);
 	const bid = await place(bob, { symbol, quantity: "5", price: "60" });
 	// The price has been at 150 since, so the stop stands at 135.
@@ -100,7 +64,7 @@ test("stops, trailing stops and icebergs outlive the node that kept them", async
 		WHERE order_id = $1`,
 		[trailing.order_id, symbol],
 	);
-	await takeOver(symbol);
+	await takeOver(node.dbs.trading, symbol);
 	await tradeAt("135", symbol);
 	await becomes(ann, trailing, "filled");
 	expect(await get(ann, trailing)).toMatchObject({ average_price: "60" });
@@ -118,54 +82,6 @@ test("the book shows a slice of an iceberg, and the next one behind the others",
 	expect((await call(node.broker, "trading.depth", { symbol: "BTC-USD" })).asks).toEqual([["200", "1"]]);
 });
 
-test("less of an order keeps its place; another price does not; each way the old order names the new one", async () => {
-	const first = await place(ann, { quantity: "2", price: "100" });
-	const second = await place(bob, { quantity: "1", price: "100" });
-	const less = await replace(ann, first, { quantity: "1" });
-	expect(less).toMatchObject({ status: "open", quantity: "1", price: "100", replaces: first.order_id });
-	expect(await get(ann, first)).toMatchObject({
-		status: "replaced",
-		replaced_by: less.order_id,
-		closed_at: expect.any(String),
-	});
-	expect(await heldBy(ann, "USD")).toBe("100.2");
-	await place(await rich("cyd"), { side: "sell", quantity: "1", price: "100" });
-	await becomes(ann, less, "filled");
-	expect((await get(bob, second)).status).toBe("open");
-	const moved = await replace(bob, second, { price: "101", quantity: "3" });
-	expect(moved).toMatchObject({ status: "open", quantity: "3", price: "101" });
-	await expect(replace(bob, second, { price: "102" })).rejects.toMatchObject({ code: 409, type: "ILLEGAL_TRANSITION" });
-});
-
-test("a replace counts what was filled on the way, and one that is rejected leaves the order as it was", async () => {
-	const resting = await place(ann, { quantity: "3", price: "100" });
-	await place(bob, { side: "sell", quantity: "1", price: "100" });
-	await becomes(ann, resting, "partially_filled");
-	const poor = await replace(ann, resting, { quantity: "20000000" }).catch((error: unknown) => error);
-	expect(poor).toMatchObject({ code: 422, type: "VALIDATION_FAILED" });
-	expect(await replace(ann, resting, { quantity: "900", price: "9000" })).toMatchObject({
-		status: "rejected",
-		reject_code: "INSUFFICIENT_FUNDS",
-	});
-	expect((await get(ann, resting)).status).toBe("partially_filled");
-	await expect(replace(ann, resting, { quantity: "1" })).rejects.toMatchObject({ type: "TOO_LATE_TO_REPLACE" });
-	expect(await replace(ann, resting, { quantity: "2.5" })).toMatchObject({ status: "open", quantity: "1.5" });
-});
-
-test("a replace that has been done is answered so, also while nobody can tell of the old order", async () => {
-	const resting = await place(ann, { quantity: "1", price: "90" });
-	const endpoint = node.broker.registry.getActionEndpoints("trading.report")?.next(null as never);
-	const action = endpoint?.action as { handler: unknown };
-	const { handler } = action;
-	action.handler = () => Promise.reject(new Error("unreachable"));
-	try {
-		expect(await replace(ann, resting, { price: "91" })).toMatchObject({ status: "open", price: "91" });
-	} finally {
-		action.handler = handler;
-	}
-	await becomes(ann, resting, "replaced");
-});
-
 test("what open orders could trade counts stops at their stop", async () => {
 	await tradeAt("100");
 	await place(ann, { order_type: "stop", quantity: "2", stop_price: "110" });
@@ -177,17 +93,6 @@ test("what open orders could trade counts stops at their stop", async () => {
 	expect(await exposure()).toEqual([
 		{ symbol: "BTC-USD", open_orders: 3, open_buy_notional: "310", open_sell_notional: "0" },
 	]);
-});
-
-test("of fifty replaces of one order at once, one takes its place", async () => {
-	const resting = await place(ann, { quantity: "1", price: "90" });
-	const outcomes = await Promise.allSettled(
-		Array.from({ length: 50 }, (_, i) => replace(ann, resting, { price: `${50 + i / 100}` })),
-	);
-	const orders = outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
-	expect(orders.filter(({ status }) => status === "open")).toHaveLength(1);
-	expect(orders.filter(({ reject_code }) => reject_code === "TOO_LATE_TO_REPLACE")).toHaveLength(orders.length - 1);
-	expect(await heldBy(ann, "USD")).toMatch(/^5\d\.\d+$/);
 });
 
 test("an order ends when its time is over: a day with the day, another as it says", async () => {
@@ -347,8 +252,5 @@ test("a position tells its average price and its profit, an account its equity",
 });
 
 test("after all of it every invariant holds", async () => {
-	const findings: Finding[] = [];
-	await verify(env().databaseUrl, (finding) => void findings.push(finding));
-	expect(findings.flatMap(({ id, offences }) => offences.map((offence) => `${id}: ${offence}`))).toEqual([]);
-	expect(findings.length).toBeGreaterThanOrEqual(11);
+	expect((await verifiedInvariants()).length).toBeGreaterThanOrEqual(11);
 });

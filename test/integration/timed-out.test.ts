@@ -1,5 +1,6 @@
 import { v7 as newId } from "uuid";
 import type { Order, PlaceOrder } from "../../contracts/orders.ts";
+import type { SubmitOrder } from "../../contracts/trading.ts";
 import { call } from "../../lib/service.ts";
 import { STATEFUL_SERVICES } from "../../lib/topology.ts";
 import { submissionOf } from "../../services/orders/orders.drive.ts";
@@ -76,6 +77,36 @@ test.each([
 	expect(statusesOf(await get(order.order_id))).toEqual(statuses);
 	await call(node.broker, "orders.cancel", { order_id: order.order_id }, ann);
 	expect(statusesOf(await get(order.order_id))).toEqual(statuses.map(() => "canceled"));
+});
+
+test("an order that comes to trading just before it is given up stays there", async () => {
+	const orderId = newId();
+	const original = node.broker.call;
+	const late = { raced: false };
+	node.broker.call = async function race(this: unknown, ...args: Parameters<typeof original>) {
+		const [action, params] = args as unknown as [string, { readonly order: SubmitOrder }];
+		if (action === "trading.close" && params.order.order_id === orderId && !late.raced) {
+			late.raced = true;
+			await original.call(node.broker, "trading.submit", params.order);
+		}
+		return original.apply(node.broker, args);
+	} as typeof original;
+	try {
+		await node.dbs.orders.query(
+			`INSERT INTO orders (order_id, user_id, symbol, side, order_type, price, time_in_force, quantity, status,
+				fee_asset, metadata, correlation_id, created_at)
+			VALUES ($1, $2, 'BTC-USD', 'buy', 'limit', 97, 'gtc', 1, 'pending',
+				'USD', '{}', 'late', now() - interval '1 hour')`,
+			[orderId, ann.id],
+		);
+		await until(async () => (await get(orderId)).status !== "pending");
+	} finally {
+		node.broker.call = original;
+	}
+	expect(late.raced).toBe(true);
+	expect(await get(orderId)).toMatchObject({ status: "open" });
+	expect(await reportOf(orderId)).toMatchObject({ status: "open" });
+	await call(node.broker, "orders.cancel", { order_id: orderId }, ann);
 });
 
 /** An oco that has not come to trading, from an hour ago: unseen by the sweeper until the end of `before`. */

@@ -43,6 +43,7 @@ export function recordWith(over: Partial<OrderRecord>): OrderRecord {
 		metadata: {},
 		replaced_by: null,
 		ordered_quantity: "3",
+		idempotency_key: null,
 		version: 1,
 		event_seq: 1,
 		report_seq: 0,

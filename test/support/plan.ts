@@ -39,6 +39,7 @@ async function explained(db: Db, sql: string, bind: readonly Bind[]): Promise<nu
 
 function literal(value: Bind): string {
 	if (value === null) return "NULL";
+	if (Array.isArray(value)) return literal(`{${value.map((item) => JSON.stringify(item)).join(",")}}`);
 	if (typeof value !== "string" && typeof value !== "number") throw new Error("a value that no test has looked at");
 	return `'${String(value).replaceAll("'", "''")}'`;
 }

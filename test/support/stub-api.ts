@@ -29,7 +29,13 @@ export async function startStubApi(services: Actions, overrides: BrokerOptions =
 		jwks: { auth: "public", handler: () => ({ keys: [jwk] }) },
 		revocations: {
 			auth: "internal",
-			handler: () => ({ session_ids: [...ended], key_ids: [], as_of: new Date().toISOString(), next_cursor: null }),
+			handler: () => ({
+				session_ids: [...ended],
+				key_ids: [],
+				signing_key_ids: ["k1"],
+				as_of: new Date().toISOString(),
+				next_cursor: null,
+			}),
 		},
 	} as const;
 

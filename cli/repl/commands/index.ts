@@ -2,7 +2,9 @@ import type { ReplCommand } from "../command.ts";
 import { leases, outbox } from "./backlogs.ts";
 import { book } from "./book.ts";
 import { eventsTail } from "./events-tail.ts";
+import { keys, keysRotate } from "./keys.ts";
 import { order, orderCancel, orderPlace, orders } from "./orders.ts";
+import { password } from "./password.ts";
 import { positions } from "./positions.ts";
 import { halt, resume, riskStatus } from "./risk.ts";
 import { verify } from "./verify.ts";
@@ -21,5 +23,8 @@ export const COMMANDS: readonly ReplCommand[] = [
 	eventsTail,
 	outbox,
 	leases,
+	keys,
+	keysRotate,
+	password,
 	verify,
 ];

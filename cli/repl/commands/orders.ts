@@ -1,3 +1,4 @@
+import type { Repeatable } from "../../../contracts/common.ts";
 import type { Order, OrderStatus, PlaceOrder } from "../../../contracts/orders.ts";
 import { call } from "../../../lib/service.ts";
 import { countOf, type ReplCommand, textOf } from "../command.ts";
@@ -62,6 +63,7 @@ export const orderPlace: ReplCommand = {
 		{ option: "--user <name>", description: "whose order it is, by name or id" },
 		{ option: "--time-in-force <tif>", description: "gtc, ioc, fok, day" },
 		{ option: "--client-order-id <id>", description: "the same id places the order once" },
+		{ option: "--idempotency-key <key>", description: "so does the same key, which the order does not show" },
 	],
 	async run(broker, given) {
 		const name = textOf(given, "user");
@@ -70,6 +72,7 @@ export const orderPlace: ReplCommand = {
 		const price = textOf(given, "price");
 		const tif = textOf(given, "timeInForce");
 		const clientOrderId = textOf(given, "clientOrderId");
+		const key = textOf(given, "idempotencyKey");
 		const request = {
 			symbol: textOf(given, "symbol"),
 			side: textOf(given, "side"),
@@ -77,7 +80,8 @@ export const orderPlace: ReplCommand = {
 			...(price && { price }),
 			...(tif && { time_in_force: tif }),
 			...(clientOrderId && { client_order_id: clientOrderId }),
-		} as PlaceOrder;
+			...(key && { idempotency_key: key }),
+		} as PlaceOrder & Repeatable;
 		const { order: placed, replayed } = await call(broker, "orders.place", request, onBehalfOf(user));
 		if (replayed) console.log("It was placed before:");
 		show(placed);

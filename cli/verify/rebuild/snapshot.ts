@@ -10,13 +10,13 @@ export interface Snapshot {
 
 const PAGE = 2_000;
 /** Whatever is sorted is sorted before the first row comes. */
-const STATEMENT_TIMEOUT = "10min";
+const STATEMENT_TIMEOUT_MS = 10 * 60_000;
 
 /** Does `work` on a snapshot of `db`, which goes on meanwhile. */
 export function withSnapshot<T>(db: Db, work: (snapshot: Snapshot) => Promise<T>): Promise<T> {
 	return db.transaction(async (tx) => {
 		await tx.query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
-		await tx.query(`SET LOCAL statement_timeout = '${STATEMENT_TIMEOUT}'`);
+		tx.setStatementTimeout(STATEMENT_TIMEOUT_MS);
 		// While another cursor sorts, this one rests.
 		await tx.query("SET LOCAL idle_in_transaction_session_timeout = 0");
 		// Every row is wanted, not the first ones soon.

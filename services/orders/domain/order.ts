@@ -13,6 +13,8 @@ const MAX_FILLS_PER_EVENT = 500;
 export interface OrderRecord extends Order {
 	/** What was asked for; `quantity` may have become another. */
 	readonly ordered_quantity: string;
+	/** The key of the request that placed it. */
+	readonly idempotency_key: string | null;
 	readonly filled_notional: string;
 	readonly report_seq: number;
 	readonly event_seq: number;
@@ -90,6 +92,7 @@ export function become(
 export function shown(record: OrderRecord): Order {
 	const {
 		ordered_quantity: _ordered,
+		idempotency_key: _key,
 		filled_notional: _notional,
 		report_seq: _report,
 		event_seq: _event,

@@ -54,5 +54,5 @@ async function provide(broker: ServiceBroker, username: string): Promise<Trader>
 		{ name: "bot", scopes: ["read", "trade"] },
 		options,
 	);
-	return { user_id, key: { "X-Api-Key": key_id, "X-Api-Secret": secret } };
+	return { user_id, key: { "X-Api-Key": key_id, "X-Api-Secret": String(secret) } };
 }

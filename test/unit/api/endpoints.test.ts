@@ -14,9 +14,37 @@ test("what is got changes nothing and has no body", () => {
 
 test("no parameter has two places to come from", () => {
 	for (const { path, query = {}, headers = {} } of ENDPOINTS) {
-		const names = [...pathParameters(path), ...Object.keys(query), ...Object.values(headers)];
+		const names = [...pathParameters(path), ...Object.keys(query), ...Object.values(headers).map(({ name }) => name)];
 		expect(new Set(names).size).toBe(names.length);
 	}
+});
+
+/** Done twice they leave things as they are after once, keep nothing, or are anybody's. */
+const WITHOUT_IDEMPOTENCY_KEY = [
+	"POST /api/auth/login",
+	"POST /api/auth/logout",
+	"POST /api/auth/refresh",
+	"POST /api/events/dead-letters/redrive",
+	"POST /api/notifications/:notification_id/read",
+	"POST /api/notifications/read-all",
+	"POST /api/orders/validate",
+	"POST /api/risk/halt",
+	"POST /api/risk/resume",
+	"POST /api/users",
+	"POST /api/users/:user_id/resume",
+	"POST /api/users/:user_id/suspend",
+];
+
+test("every POST heeds an Idempotency-Key, and needs it to move money, but for those that need none", () => {
+	const posts = ENDPOINTS.filter(({ method }) => method === "POST");
+	const routesOf = (required: boolean | undefined) =>
+		posts
+			.filter(({ headers }) => headers?.["idempotency-key"]?.required === required)
+			.map(({ method, path }) => `${method} ${path}`)
+			.toSorted();
+	expect(routesOf(undefined)).toEqual(WITHOUT_IDEMPOTENCY_KEY);
+	expect(routesOf(true)).toEqual(["POST /api/trading/deposits", "POST /api/trading/withdrawals"]);
+	expect(routesOf(false).length).toBeGreaterThan(5);
 });
 
 /** What API keys may do, route by route; nothing else is for them. */

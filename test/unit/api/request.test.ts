@@ -3,14 +3,17 @@ import { PassThrough } from "node:stream";
 import { type Endpoint, endpoint } from "../../../services/api/endpoint.ts";
 import { parametersOf, requestIdOf } from "../../../services/api/request.ts";
 
-const place = endpoint("POST", "/api/orders", "orders.place", { body: true });
+const place = endpoint("POST", "/api/orders", "orders.place", {
+	body: true,
+	headers: { "idempotency-key": { name: "idempotency_key", required: false } },
+});
 const list = endpoint("GET", "/api/orders", "orders.list", {
 	query: { limit: "integer", symbol: "text", open: "boolean" },
 });
 const update = endpoint("PUT", "/api/users/:user_id", "users.update", { body: true });
 const deposit = endpoint("POST", "/d", "trading.deposit", {
 	body: true,
-	headers: { "idempotency-key": "idempotency_key" },
+	headers: { "idempotency-key": { name: "idempotency_key", required: true } },
 });
 const logout = endpoint("POST", "/api/auth/logout", "auth.logout");
 
@@ -50,6 +53,10 @@ test("parameters come from path, query, headers and body", async () => {
 		amount: "1",
 		idempotency_key: "k",
 	});
+	expect(await ask(place, { body: '{"side":"buy"}' })).toEqual({ side: "buy" });
+	for (const key of ["k", ""])
+		expect(await ask(place, { body: "{}", headers: { "idempotency-key": key } })).toEqual({ idempotency_key: key });
+	expect(await ask(logout, { headers: { "idempotency-key": "k" } })).toEqual({});
 	expect(await ask(logout, {})).toEqual({});
 	expect(await ask(logout, { body: "{}" })).toEqual({});
 });
@@ -68,6 +75,20 @@ test.each([
 		{ body: '{"idempotency_key":"v"}', headers: { "idempotency-key": "k" } },
 		"/idempotency_key",
 		"UNKNOWN_FIELD",
+	],
+	[
+		"a body that names what a header may give",
+		place,
+		{ body: '{"idempotency_key":"v"}' },
+		"/idempotency_key",
+		"UNKNOWN_FIELD",
+	],
+	[
+		"a missing header that must be there, sent empty",
+		deposit,
+		{ body: "{}", headers: { "idempotency-key": "" } },
+		"/idempotency_key",
+		"REQUIRED",
 	],
 	["a body where none is due", logout, { body: '{"all":true}' }, "/all", "UNKNOWN_FIELD"],
 	["a query beside a body", place, { body: "{}", query: "side=buy" }, "/side", "UNKNOWN_FIELD"],

@@ -10,7 +10,7 @@ function told(answers: (Answer | Error)[], rememberMs = 60_000) {
 		asked.push(cursor ?? since);
 		const answer = answers.shift() ?? { as_of: "later" };
 		if (answer instanceof Error) throw answer;
-		return { session_ids: [], key_ids: [], next_cursor: null, ...answer };
+		return { session_ids: [], key_ids: [], signing_key_ids: [], next_cursor: null, ...answer };
 	}, rememberMs);
 	return { ended, asked };
 }

@@ -37,7 +37,7 @@ function unsigned(header: object): string {
 /** A verifier, and how often it asked for keys. */
 function verifier(fetch: () => Promise<readonly JWK[]> = async () => [jwk]) {
 	const asked = { times: 0 };
-	const verify = tokenVerifier(
+	const tokens = tokenVerifier(
 		async () => {
 			asked.times += 1;
 			return { keys: await fetch() };
@@ -46,7 +46,11 @@ function verifier(fetch: () => Promise<readonly JWK[]> = async () => [jwk]) {
 			if (address === OVER_THE_LIMIT) throw refuse("RATE_LIMITED");
 		},
 	);
-	return { verify: (given: string, address = "192.0.2.1") => verify(given, address), asked };
+	return {
+		verify: (given: string, address = "192.0.2.1") => tokens.verify(given, address),
+		keepKeys: tokens.keepKeys,
+		asked,
+	};
 }
 
 test("a good token tells whom it was made for, and nobody can change that", async () => {
@@ -130,6 +134,24 @@ test("a verified token is not verified again", async () => {
 	} finally {
 		Reflect.deleteProperty(crypto.subtle, "verify");
 	}
+});
+
+test("what a key has signed that is kept no more is refused at once, remembered or not", async () => {
+	const known: JWK[] = [jwk];
+	const { verify, keepKeys, asked } = verifier(async () => known);
+	const [before, unseen] = [await token(), await token({ payload: { sub: "u2" } })];
+	await verify(before);
+	keepKeys(["k1", "k2"]);
+	await verify(before);
+	expect(asked.times).toBe(1);
+
+	known.splice(0, 1, { ...(await exportJWK(otherKeys.publicKey)), kid: "k2", alg: "EdDSA", use: "sig" });
+	keepKeys(["k2"]);
+	await expect(verify(before)).rejects.toMatchObject({ code: 401, type: "UNAUTHENTICATED" });
+	await expect(verify(unseen)).rejects.toMatchObject({ code: 401, type: "UNAUTHENTICATED" });
+	// The others are asked for without waiting.
+	expect(await verify(await token({ header: { kid: "k2" }, key: otherKeys.privateKey }))).toEqual(principal);
+	expect(asked.times).toBe(2);
 });
 
 test("of an address that is over its limit no token is looked at but one that is remembered", async () => {

@@ -133,7 +133,14 @@ test("a rejected order is closed and says why, once", () => {
 
 test("what is shown of an order keeps the bookkeeping to itself", () => {
 	expect(Object.keys(shown(ORDER))).not.toEqual(expect.arrayContaining(["report_seq"]));
-	for (const inner of ["report_seq", "event_seq", "filled_notional", "ordered_quantity", "correlation_id"])
+	for (const inner of [
+		"report_seq",
+		"event_seq",
+		"filled_notional",
+		"ordered_quantity",
+		"idempotency_key",
+		"correlation_id",
+	])
 		expect(shown(ORDER)).not.toHaveProperty(inner);
 });
 

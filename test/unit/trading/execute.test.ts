@@ -1,9 +1,8 @@
 import { type Accounts, accountOf, post } from "../../../services/trading/domain/accounts.ts";
 import { close, closeUnknown, submit } from "../../../services/trading/domain/execute.ts";
 import type { Execution } from "../../../services/trading/domain/execution.ts";
-import { BTC_USD, executionWith, marketOrderOf, orderOf } from "./support.ts";
+import { BTC_USD, executionWith, marketOrderOf, orderOf, PLENTY } from "./support.ts";
 
-const PLENTY = 10n ** 20n;
 const lastOf = (execution: Execution) => execution.reports.at(-1)?.order;
 const moneyOf = (accounts: Accounts, owner: string, asset: string) => {
 	const { balance, held } = accountOf(accounts, owner, asset);

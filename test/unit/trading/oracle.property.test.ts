@@ -4,7 +4,8 @@ import type { Book } from "../../../services/trading/domain/book.ts";
 import type { ExecutedTrade, Execution } from "../../../services/trading/domain/execution.ts";
 import type { Side } from "../../../services/trading/domain/order.ts";
 import { type Asked, command, run, stepsOf, USERS } from "./commands.ts";
-import { type NaiveTerms, naiveBook } from "./naive-book.ts";
+import { naiveBook } from "./naive-book.ts";
+import type { NaiveTerms } from "./naive-matching.ts";
 import { BTC_USD, executionWith } from "./support.ts";
 
 /** Some of the commands turn out to be about orders that are gone, and are not counted. */

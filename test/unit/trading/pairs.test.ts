@@ -1,16 +1,11 @@
 import { accountOf } from "../../../services/trading/domain/accounts.ts";
 import { bestLevels } from "../../../services/trading/domain/book.ts";
-import { close, submit, submitPair } from "../../../services/trading/domain/execute.ts";
+import { close, submitPair } from "../../../services/trading/domain/execute.ts";
 import type { Execution } from "../../../services/trading/domain/execution.ts";
 import type { ExecutionOrder } from "../../../services/trading/domain/order.ts";
-import { BTC_USD, executionWith, orderOf } from "./support.ts";
+import { BTC_USD, executionWith, heldBy, orderOf, PLENTY, put, tradeAt } from "./support.ts";
 
-const PLENTY = 10n ** 20n;
 type Over = Partial<ExecutionOrder>;
-
-function put(execution: Execution, ...orders: (Over & { readonly orderId: string })[]): void {
-	for (const order of orders) submit(execution, orderOf(order));
-}
 
 /** Ann sells 10 lots at 110, or when the price falls to 90; other terms as told. */
 function sellPair(execution: Execution, limit: Over = {}, stop: Over = {}): void {
@@ -30,21 +25,10 @@ function sellPair(execution: Execution, limit: Over = {}, stop: Over = {}): void
 	);
 }
 
-/** A last price of `ticks`, with nothing left in the book. */
-function tradeAt(execution: Execution, ticks: number): void {
-	const trade = { priceTicks: ticks, quantityLots: 1 };
-	put(
-		execution,
-		{ ...trade, orderId: `${ticks}s`, userId: "cyd", side: "sell" },
-		{ ...trade, orderId: `${ticks}b`, userId: "bob" },
-	);
-}
-
 const stateOf = (execution: Execution, id: string) => {
 	const order = execution.changed.get(id);
 	return `${order?.status} ${order?.rejectReason ?? `${order?.filledLots} of ${order?.quantityLots}`}`;
 };
-const heldBy = (execution: Execution, owner: string, asset: string) => accountOf(execution.accounts, owner, asset).held;
 const worldWith = (balance = PLENTY) => {
 	const execution = executionWith(["ann", "bob", "cyd"], balance);
 	tradeAt(execution, 100);
