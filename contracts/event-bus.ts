@@ -10,6 +10,12 @@ export interface DeadLetter {
 	readonly set_aside_at: Timestamp;
 }
 
+/** Some of a consumer's dead letters, and whether there are more behind them. */
+export interface DeadLetters {
+	readonly items: readonly DeadLetter[];
+	readonly more: boolean;
+}
+
 /** What a consumer has yet to handle. */
 export interface ConsumerBacklog {
 	/** Events that the transport holds for it. */
@@ -33,8 +39,8 @@ export interface OutboxBacklog {
 /** What `events` asks of every service that takes events in, as `<service>.inbox.<name>`. */
 export interface InboxApi {
 	backlog(): ConsumerBacklog;
-	/** By event id, those after `after`. */
-	deadLetters(params: { readonly after: string | null; readonly limit: number }): readonly DeadLetter[];
+	/** By event id, those after `after`: no more than `limit`, and than a message carries. */
+	deadLetters(params: { readonly after: string | null; readonly limit: number }): DeadLetters;
 	/** Null when it is no dead letter. */
 	deadLetter(params: { readonly event_id: string }): DeadLetter | null;
 	/** Has the dead letter, or some of them all, tried anew; gives how many. */

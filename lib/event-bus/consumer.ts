@@ -3,7 +3,7 @@ import type { Db, Tx } from "../db.ts";
 import { failpoint } from "../failpoint.ts";
 import { LOCKS } from "../locks.ts";
 import { refuse } from "../refuse.ts";
-import { countLive, type Delivery, type Fate, findBlocked, setAside } from "./deliveries.ts";
+import { type Delivery, type Fate, findBlocked, haveManyFailed, setAside } from "./deliveries.ts";
 import { afterFailure, FIRST_RETRY_MS, isTemporary, MAX_ATTEMPTS, tooEarly } from "./failures.ts";
 import { takeOver } from "./inbox.ts";
 import { lead } from "./leader.ts";
@@ -49,8 +49,11 @@ export interface Handling {
 	readonly logger: BusLogger;
 }
 
-/** When so many events wait to be tried again, something is wrong with all of them: the transport keeps the rest. */
-const MAX_WAITING = 10_000;
+/**
+ * When the events of so many aggregates fail, something is wrong with all of them: the transport keeps the rest. What
+ * waits behind a failing event does not count: however busy its aggregate is, others are not held up.
+ */
+const MAX_FAILING_AGGREGATES = 10_000;
 
 /**
  * Takes the events of `transport` for the service `name`. Effects and inbox rows commit together, so a repeated event
@@ -116,7 +119,7 @@ async function handle(handling: Handling, takeIn: TakeIn, events: readonly Envel
 }
 
 function handleTogether(
-	{ db, name, run, predecessors }: Handling,
+	{ db, run, predecessors }: Handling,
 	takeIn: TakeIn,
 	events: readonly Envelope[],
 ): Promise<void> {
@@ -124,7 +127,7 @@ function handleTogether(
 		const [fresh, waiting] = await Promise.all([takeIn(tx, events), findBlocked(tx, events)]);
 		const early = withFollowers(fresh, await predecessors?.missed(tx, fresh));
 		const blocked = fresh.filter((event) => waiting.has(event) || early.has(event));
-		if (blocked.length > 0) await keep(tx, name, blocked.map(behind));
+		if (blocked.length > 0) setAside(tx, blocked.map(behind));
 		const free = fresh.filter((event) => !waiting.has(event) && !early.has(event));
 		if (free.length > 0) await run(tx, free);
 		failpoint("consumer.before_commit");
@@ -190,15 +193,11 @@ async function runHandlers(
 async function giveWay(handling: Handling, takeIn: TakeIn, event: Envelope, error: unknown): Promise<void> {
 	const fate = handling.fail(event, error, 0, 0);
 	await handling.db.transaction(async (tx) => {
-		if ((await takeIn(tx, [event])).length > 0) await keep(tx, handling.name, [{ event, ...fate }]);
+		if ((await takeIn(tx, [event])).length === 0) return;
+		if (await haveManyFailed(tx, MAX_FAILING_AGGREGATES))
+			throw refuse("CAPACITY_EXCEEDED", `Too many events of '${handling.name}' wait to be tried again`);
+		setAside(tx, [{ event, ...fate }]);
 	});
-}
-
-async function keep(tx: Tx, name: string, deliveries: readonly Delivery[]): Promise<void> {
-	if ((await countLive(tx, MAX_WAITING)) >= MAX_WAITING) {
-		throw refuse("CAPACITY_EXCEEDED", `Too many events of '${name}' wait to be tried again`);
-	}
-	setAside(tx, deliveries);
 }
 
 function behind(event: Envelope): Delivery {

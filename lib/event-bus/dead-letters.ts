@@ -1,6 +1,7 @@
-import type { DeadLetter } from "../../contracts/event-bus.ts";
+import type { DeadLetter, DeadLetters } from "../../contracts/event-bus.ts";
 import type { Envelope } from "../../contracts/events.ts";
 import type { Db } from "../db.ts";
+import { pageOf } from "../page.ts";
 
 interface Row {
 	readonly envelope: Envelope;
@@ -12,19 +13,33 @@ interface Row {
 /** Redriven at a time: each of them may fail five times again. */
 const MAX_REDRIVEN = 1_000;
 
-/** The dead letters of `consumer` with an event id after `after`, in that order. */
+/** More than a page of them has: what is beyond it is not read, since an event may be 768 KB long. */
+const MAX_READ_BYTES = 2 ** 20;
+
+/** The dead letters of `consumer` with an event id after `after`, in that order, as many as a message carries. */
 export async function listDeadLetters(
 	db: Db,
 	consumer: string,
 	after: string | null,
 	limit: number,
-): Promise<readonly DeadLetter[]> {
+): Promise<DeadLetters> {
 	const rows = await db.query<Row>(
-		`SELECT envelope, attempts, last_error, created_at FROM deliveries
-		WHERE state = 'dead' AND ($1::uuid IS NULL OR event_id > $1) ORDER BY event_id LIMIT $2`,
-		[after, limit],
+		`SELECT envelope, attempts, last_error, created_at FROM (
+			SELECT *, sum(bytes) OVER (ORDER BY event_id) - bytes AS bytes_before FROM (
+				SELECT *, octet_length(envelope::text) AS bytes FROM deliveries
+				WHERE state = 'dead' AND ($1::uuid IS NULL OR event_id > $1) ORDER BY event_id LIMIT $2
+			) AS first
+		) AS measured
+		WHERE bytes_before <= ${MAX_READ_BYTES} ORDER BY event_id`,
+		[after, limit + 1],
 	);
-	return rows.map((row) => deadLetterOf(consumer, row));
+	const { items, next_cursor } = pageOf(
+		rows,
+		limit,
+		(row) => row.envelope.event_id,
+		(row) => deadLetterOf(consumer, row),
+	);
+	return { items, more: next_cursor !== null };
 }
 
 /** The dead letter with that event, or null. */

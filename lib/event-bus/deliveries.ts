@@ -54,24 +54,47 @@ export function setAside(tx: Tx, deliveries: readonly Delivery[]): void {
 
 /** Those of `events` that must wait, because an earlier event of their aggregate does. */
 export async function findBlocked(tx: Tx, events: readonly Envelope[]): Promise<ReadonlySet<Envelope>> {
-	const rows = await tx.query<{ aggregate_id: string; seq: string }>(
-		`SELECT aggregate_id, min(aggregate_seq) AS seq FROM deliveries
-		WHERE state <> 'dead' AND aggregate_id = ANY ($1) GROUP BY aggregate_id`,
+	const rows = await tx.query<{ aggregate_id: string; seq: string | null }>(
+		`SELECT aggregate_id, (
+			SELECT min(aggregate_seq) FROM deliveries d WHERE state <> 'dead' AND d.aggregate_id = a.aggregate_id
+		) AS seq
+		FROM unnest($1::text[]) AS a (aggregate_id)`,
 		[[...new Set(events.map((event) => event.aggregate_id))]],
 	);
-	const heads = new Map(rows.map((row) => [row.aggregate_id, Number(row.seq)]));
+	const heads = new Map(rows.flatMap(({ aggregate_id, seq }) => (seq === null ? [] : [[aggregate_id, Number(seq)]])));
 	return new Set(
 		events.filter((event) => event.aggregate_seq > (heads.get(event.aggregate_id) ?? Number.POSITIVE_INFINITY)),
 	);
 }
 
-/** How many deliveries wait; no more than `limit` are counted. */
-export async function countLive(tx: Tx, limit: number): Promise<number> {
-	const [row] = await tx.query<{ live: number }>(
+/**
+ * The first waiting event of each aggregate, one look into the index for each: behind some of them a great many may
+ * wait, which must not make this slow.
+ */
+const HEADS = `
+	WITH RECURSIVE heads AS (
+		(SELECT aggregate_id, next_try_at FROM deliveries
+			WHERE state <> 'dead' ORDER BY aggregate_id, aggregate_seq LIMIT 1)
+		UNION ALL
+		SELECT next.* FROM heads, LATERAL (
+			SELECT aggregate_id, next_try_at FROM deliveries d
+			WHERE state <> 'dead' AND d.aggregate_id > heads.aggregate_id ORDER BY aggregate_id, aggregate_seq LIMIT 1
+		) AS next
+	)`;
+
+/** Whether events of `limit` aggregates wait, or of more. */
+export async function haveManyFailed(tx: Tx, limit: number): Promise<boolean> {
+	// Nearly always there are few events, which are counted sooner than aggregates.
+	const [events] = await tx.query<{ live: number }>(
 		"SELECT count(*)::integer AS live FROM (SELECT FROM deliveries WHERE state <> 'dead' LIMIT $1) AS d",
 		[limit],
 	);
-	return row?.live ?? 0;
+	if (!events || events.live < limit) return false;
+	const [aggregates] = await tx.query<{ live: number }>(
+		`${HEADS} SELECT count(*)::integer AS live FROM (SELECT FROM heads LIMIT $1) AS h`,
+		[limit],
+	);
+	return aggregates !== undefined && aggregates.live >= limit;
 }
 
 /**
@@ -80,11 +103,7 @@ export async function countLive(tx: Tx, limit: number): Promise<number> {
  */
 export async function dueAggregates(db: Db, limit: number): Promise<readonly string[]> {
 	const rows = await db.query<{ aggregate_id: string }>(
-		`SELECT aggregate_id FROM (
-			SELECT DISTINCT ON (aggregate_id) aggregate_id, next_try_at FROM deliveries
-			WHERE state <> 'dead' ORDER BY aggregate_id, aggregate_seq
-		) AS heads
-		WHERE next_try_at <= now() ORDER BY next_try_at LIMIT $1`,
+		`${HEADS} SELECT aggregate_id FROM heads WHERE next_try_at <= now() ORDER BY next_try_at LIMIT $1`,
 		[limit],
 	);
 	return rows.map((row) => row.aggregate_id);

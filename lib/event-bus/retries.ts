@@ -16,14 +16,17 @@ export function startRetries(handling: Handling): { stop(): Promise<void> } {
 	const running = run();
 
 	async function run(): Promise<void> {
+		let more = false;
 		for (let failures = 0; !stopping.signal.aborted; ) {
-			await pause(failures === 0 ? POLL_MS : backoffMs(failures), stopping.signal);
+			if (!more) await pause(failures === 0 ? POLL_MS : backoffMs(failures), stopping.signal);
+			more = false;
 			try {
 				for (const aggregateId of await dueAggregates(handling.db, MAX_AGGREGATES_PER_POLL)) {
-					if (!stopping.signal.aborted) await retry(handling, aggregateId, MAX_EVENTS);
+					if (!stopping.signal.aborted && (await retry(handling, aggregateId, MAX_EVENTS))) more = true;
 				}
 				failures = 0;
 			} catch (error) {
+				more = false;
 				failures += 1;
 				if (failures === 1) handling.logger.warn(`'${handling.name}' cannot try its waiting events`, error);
 			}
@@ -38,8 +41,11 @@ export function startRetries(handling: Handling): { stop(): Promise<void> } {
 	};
 }
 
-/** Tries the waiting events of an aggregate, on one node at a time: all together, or else the first alone. */
-async function retry(handling: Handling, aggregateId: string, limit: number): Promise<void> {
+/**
+ * Tries the first waiting events of an aggregate, on one node at a time: `limit` together, or else half as many, down
+ * to the first alone. Gives whether as many were handled, so that more may wait.
+ */
+async function retry(handling: Handling, aggregateId: string, limit: number): Promise<boolean> {
 	let chain: readonly KeptDelivery[] = [];
 	try {
 		await handling.db.transaction(async (tx) => {
@@ -49,12 +55,14 @@ async function retry(handling: Handling, aggregateId: string, limit: number): Pr
 			await handling.run(tx, events);
 			settle(tx, chain);
 		});
+		return chain.length === limit;
 	} catch (error) {
 		const [head] = chain;
 		if (!head || isTemporary(error)) throw error;
-		if (chain.length > 1) return retry(handling, aggregateId, 1);
+		if (chain.length > 1) return retry(handling, aggregateId, chain.length >> 1);
 		const fate = handling.fail(head.event, error, head.attempts, head.ageMs);
 		await handling.db.transaction((tx) => postpone(tx, head, fate));
+		return false;
 	}
 }
 

@@ -86,7 +86,7 @@ export async function recordUsers(bus: EventBus, tx: Tx, events: readonly Envelo
 	for (const { data: user, correlation_id, event_id } of events) {
 		if (user.status !== "suspended" || known.has(event_id)) continue;
 		const origin = { correlation_id, actor: null, causation_id: event_id };
-		await disable(bus, tx, { userId: user.user_id }, "The user is suspended", origin);
+		await disable(bus, tx, { ofUser: user.user_id }, "The user is suspended", origin);
 	}
 }
 

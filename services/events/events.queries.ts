@@ -90,17 +90,21 @@ export async function listDeadLetters(
 	const [from = "", afterId = null] = after?.split("/") ?? [];
 	const names = (query.consumer === undefined ? CONSUMERS : [query.consumer]).filter((name) => name >= from);
 	const found: DeadLetter[] = [];
+	let isCut = false;
 	for (const name of names.toSorted()) {
 		const params = { after: name === from ? afterId : null, limit: limit + 1 - found.length };
-		found.push(...(await askInbox(ctx, name, "deadLetters", params)));
-		if (found.length > limit) break;
+		const { items, more } = await askInbox(ctx, name, "deadLetters", params);
+		found.push(...items);
+		isCut = more;
+		if (isCut || found.length > limit) break;
 	}
-	return pageOf(
-		found,
-		limit,
-		({ consumer, event }) => `${consumer}/${event.event_id}`,
-		(letter) => letter,
-	);
+	const page = pageOf(found, limit, keyOf, (letter) => letter);
+	const last = page.items.at(-1);
+	return isCut && last ? { ...page, next_cursor: cursorOf(keyOf(last)) } : page;
+}
+
+function keyOf({ consumer, event }: DeadLetter): string {
+	return `${consumer}/${event.event_id}`;
 }
 
 /** One dead letter. Refuses `NOT_FOUND`. */

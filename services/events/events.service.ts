@@ -196,7 +196,7 @@ const events: TypedService<"events", {}, commands.EventBus & Idempotency & Setti
 	async started() {
 		const transport = joinBus(this.broker);
 		this.background = startBackground(this, LOCKS.background, [
-			{ everyMs: DISPATCH_EVERY_MS, run: () => this.dispatcher.round() },
+			{ everyMs: DISPATCH_EVERY_MS, run: (signal) => this.dispatcher.round(signal) },
 			{ everyMs: REPLAY_EVERY_MS, run: (signal) => runReplays(this, signal) },
 			{ everyMs: RETAIN_EVERY_MS, run: (signal) => retain(this, transport, signal) },
 		]);

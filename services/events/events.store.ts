@@ -130,10 +130,14 @@ export async function decideUpTo(db: Db, position: string): Promise<void> {
 	await db.query("UPDATE pruning SET decided_up_to = greatest(decided_up_to, $1)", [position]);
 }
 
-/** Removes events from the history, and counts them. */
+/**
+ * Removes events from the history, and counts them. The ids of what was published from outside go in the same moment:
+ * one that was used again before would be a repeat of what is still here.
+ */
 export async function removeEvents(db: Db, eventIds: readonly string[]): Promise<void> {
 	await db.query(
-		`WITH gone AS (DELETE FROM events WHERE event_id = ANY ($1::uuid[]) RETURNING event_id)
+		`WITH gone AS (DELETE FROM events WHERE event_id = ANY ($1::uuid[]) RETURNING event_id),
+			published AS (DELETE FROM publications WHERE event_id = ANY ($1::uuid[]))
 		INSERT INTO removed_events AS r (count) SELECT count(*) FROM gone
 		ON CONFLICT (only_row) DO UPDATE SET count = r.count + excluded.count`,
 		[eventIds],

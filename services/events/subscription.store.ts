@@ -3,7 +3,10 @@ import type { Db, Tx } from "../../lib/db.ts";
 import { LOCKS } from "../../lib/locks.ts";
 import type { Wish } from "./domain/subscription.ts";
 
-/** A subscription as it is kept: where it is sent, and the last position that was dealt with. */
+/**
+ * A subscription as it is kept: where it is sent, the last position that was dealt with, and up to where the message
+ * goes that was tried last.
+ */
 export interface StoredSubscription extends Wish {
 	readonly subscriptionId: string;
 	readonly url: string;
@@ -11,6 +14,7 @@ export interface StoredSubscription extends Wish {
 	readonly status: EventSubscription["status"];
 	readonly position: string;
 	readonly endPosition: string | null;
+	readonly sendingUpTo: string | null;
 	readonly failures: number;
 	readonly lastError: string | null;
 	readonly nextTryAt: Date;
@@ -28,6 +32,7 @@ interface Row {
 	status: EventSubscription["status"];
 	position: string;
 	end_position: string | null;
+	sending_up_to: string | null;
 	failures: number;
 	last_error: string | null;
 	next_try_at: Date;
@@ -46,6 +51,7 @@ function subscriptionOf(row: Row): StoredSubscription {
 		status: row.status,
 		position: row.position,
 		endPosition: row.end_position,
+		sendingUpTo: row.sending_up_to,
 		failures: row.failures,
 		lastError: row.last_error,
 		nextTryAt: row.next_try_at,
@@ -132,11 +138,15 @@ export async function removeSubscription(db: Pick<Db | Tx, "query">, subscriptio
 	await db.query("DELETE FROM subscriptions WHERE subscription_id = $1", [subscriptionId]);
 }
 
-/** Those with something to do now: events up to `head` to deal with, or an end that they have reached. */
+/**
+ * Those with something to do now: events up to `head` to deal with, or an end that they have reached. Whoever has had
+ * nothing for the longest time comes first.
+ */
 export async function dueSubscriptions(db: Db, head: string): Promise<StoredSubscription[]> {
 	const rows = await db.query<Row>(
 		`SELECT * FROM subscriptions
-		WHERE status <> 'disabled' AND next_try_at <= now() AND (position < $1 OR position >= end_position)`,
+		WHERE status <> 'disabled' AND next_try_at <= now() AND (position < $1 OR position >= end_position)
+		ORDER BY next_try_at, subscription_id`,
 		[head],
 	);
 	return rows.map(subscriptionOf);
@@ -152,36 +162,70 @@ export async function advance(db: Db, positions: ReadonlyMap<string, string>): P
 	);
 }
 
-/** Notes that what comes up to `position` has arrived. */
-export async function noteSuccess(db: Db, subscriptionId: string, position: string): Promise<void> {
-	await db.query(
-		`UPDATE subscriptions SET position = greatest(position, $2), failures = 0, last_error = NULL
-		WHERE subscription_id = $1`,
-		[subscriptionId, position],
+/**
+ * Notes that a message with what is wanted up to `upTo` is about to be tried, which from now on stays that message.
+ * False when it is not to be: the subscription is over, ends before, or another node has taken over.
+ */
+export async function noteBegun(
+	db: Db,
+	{ subscriptionId, position }: StoredSubscription,
+	upTo: string,
+): Promise<boolean> {
+	const rows = await db.query(
+		`UPDATE subscriptions SET sending_up_to = $3
+		WHERE subscription_id = $1 AND position = $2 AND status <> 'disabled' AND coalesce(end_position >= $3, true)
+			AND (sending_up_to IS NULL OR sending_up_to <= position OR sending_up_to = $3)
+		RETURNING 1`,
+		[subscriptionId, position, upTo],
 	);
+	return rows.length > 0;
+}
+
+/** Notes that what comes up to `upTo` has arrived; gives the subscription as it is now, null as `noteBegun` says. */
+export async function noteSuccess(
+	db: Db,
+	{ subscriptionId, position }: StoredSubscription,
+	upTo: string,
+): Promise<StoredSubscription | null> {
+	const [row] = await db.query<Row>(
+		`UPDATE subscriptions SET position = $3, sending_up_to = NULL, failures = 0, last_error = NULL, next_try_at = now()
+		WHERE subscription_id = $1 AND position = $2 AND status <> 'disabled' RETURNING *`,
+		[subscriptionId, position, upTo],
+	);
+	return row ? subscriptionOf(row) : null;
 }
 
 /** Notes a try that failed, and when the next one is due. */
-export async function noteFailure(db: Db, subscriptionId: string, error: string, delayMs: number): Promise<void> {
+export async function noteFailure(
+	db: Db,
+	{ subscriptionId, position }: StoredSubscription,
+	error: string,
+	delayMs: number,
+): Promise<void> {
 	await db.query(
-		`UPDATE subscriptions SET failures = failures + 1, last_error = $2,
-			next_try_at = now() + $3 * interval '1 millisecond'
-		WHERE subscription_id = $1`,
-		[subscriptionId, error, delayMs],
+		`UPDATE subscriptions SET failures = failures + 1, last_error = $3,
+			next_try_at = now() + $4 * interval '1 millisecond'
+		WHERE subscription_id = $1 AND position = $2 AND status <> 'disabled'`,
+		[subscriptionId, position, error, delayMs],
 	);
 }
 
-/** Disables a subscription, or every one of a user; gives those that it has disabled, as their next version. */
+/**
+ * Disables a subscription if it is still where it failed, or every one of a user; gives those that it has disabled, as
+ * their next version.
+ */
 export async function disable(
 	tx: Tx,
-	which: { readonly subscriptionId?: string; readonly userId?: string },
+	which: { readonly failed: StoredSubscription } | { readonly ofUser: string },
 	error: string,
 ): Promise<StoredSubscription[]> {
 	const rows = await tx.query<Row>(
 		`UPDATE subscriptions SET status = 'disabled', end_position = NULL, failures = failures + 1, last_error = $3,
 			version = version + 1
-		WHERE status <> 'disabled' AND (subscription_id = $1 OR user_id = $2) RETURNING *`,
-		[which.subscriptionId ?? null, which.userId ?? null, error],
+		WHERE status <> 'disabled' AND (user_id = $1 OR (subscription_id = $2 AND position = $4)) RETURNING *`,
+		"failed" in which
+			? [null, which.failed.subscriptionId, error, which.failed.position]
+			: [which.ofUser, null, error, null],
 	);
 	return rows.map(subscriptionOf);
 }

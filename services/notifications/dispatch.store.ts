@@ -72,6 +72,8 @@ interface Claim {
 	readonly channel: SendingChannel;
 	readonly limit: number;
 	readonly perLane: number;
+	/** Only of webhooks whose last try failed, or only of the others; null: of any lane. */
+	readonly failing: boolean | null;
 	/** The lanes that have enough under way. */
 	readonly except: readonly string[];
 	/** For how long nobody else takes what was claimed: whoever does not settle it until then has died. */
@@ -105,9 +107,11 @@ export async function claimDispatches(db: Db, claim: Claim): Promise<Dispatch[]>
 	const rows = await db.query<ClaimedRow>(
 		`WITH due AS (
 			SELECT dispatch_id, row_number() OVER (PARTITION BY lane ORDER BY next_try_at, dispatch_id) AS place FROM (
-				SELECT dispatch_id, lane, next_try_at FROM dispatches
+				SELECT dispatch_id, lane, next_try_at FROM dispatches d
 				WHERE state = 'pending' AND (webhook_id IS NULL) = $5 AND next_try_at <= now()
-					AND lane <> ALL ($1::text[])
+					AND lane <> ALL ($1::text[]) AND ($6::boolean IS NULL OR $6 = (
+						SELECT last_error IS NOT NULL FROM webhooks w WHERE w.webhook_id = d.webhook_id
+					))
 				ORDER BY next_try_at LIMIT ${LOOKED_THROUGH}
 			) AS first
 		), free AS (
@@ -124,7 +128,7 @@ export async function claimDispatches(db: Db, claim: Claim): Promise<Dispatch[]>
 		FROM claimed c JOIN notifications n USING (notification_id)
 		LEFT JOIN recipients r ON r.user_id = c.user_id LEFT JOIN webhooks w ON w.webhook_id = c.webhook_id
 		ORDER BY c.dispatch_id`,
-		[claim.except, claim.perLane, claim.limit, claim.leaseMs, claim.channel === "email"],
+		[claim.except, claim.perLane, claim.limit, claim.leaseMs, claim.channel === "email", claim.failing],
 	);
 	return rows.map(dispatchOf);
 }

@@ -9,13 +9,26 @@ import type { Deliver, Outcome } from "./deliver.ts";
 import { claimDispatches, type Dispatch, noteFailed, noteSent, type SendingChannel } from "./dispatch.store.ts";
 import { aggregateOf, disableSilent } from "./webhook.store.ts";
 
+/** Lanes that share places. A lane is what goes to one webhook, or to one user by mail. */
+interface Group {
+	/** Whether it is that of the webhooks whose last try failed, or that of the others; null: of all lanes. */
+	readonly failing: boolean | null;
+	/** Messages under way at once, in all and of one lane. */
+	readonly inAll: number;
+	readonly perLane: number;
+}
+
 /**
- * Under way at once, in all and of one lane: messages to one webhook, mail to one user. A message that waits costs no
- * more than a socket. Mail has places of its own, so that a mail server that hangs holds up no webhook.
+ * A message that waits costs no more than a socket. Webhooks that fail share half of the places, so that those that
+ * hang hold up no others, however many they are. Mail has places of its own, so that a mail server that hangs holds up
+ * no webhook.
  */
-const LIMITS: Readonly<Record<SendingChannel, { readonly inAll: number; readonly perLane: number }>> = {
-	webhook: { inAll: 100, perLane: 4 },
-	email: { inAll: 8, perLane: 2 },
+const GROUPS: Readonly<Record<SendingChannel, readonly Group[]>> = {
+	webhook: [
+		{ failing: false, inAll: 100, perLane: 4 },
+		{ failing: true, inAll: 50, perLane: 1 },
+	],
+	email: [{ failing: null, inAll: 8, perLane: 2 }],
 };
 /** Longer than any try takes; what a node that has died had begun is begun again after it. */
 const LEASE_MS = 60_000;
@@ -43,8 +56,9 @@ export function startDispatcher(
 	deliver: Deliver,
 	delayMs = retryDelayMs,
 ): Dispatcher {
-	const { inAll, perLane } = LIMITS[channel];
-	const sending = new Map<string, { readonly lane: string; readonly done: Promise<void> }>();
+	const groups = GROUPS[channel];
+	const inAll = Math.max(...groups.map((group) => group.inAll));
+	const sending = new Map<string, { readonly lane: string; readonly group: Group; readonly done: Promise<void> }>();
 	let wake = new AbortController();
 	let stopped = false;
 	let failures = 0;
@@ -65,17 +79,27 @@ export function startDispatcher(
 	}
 
 	async function beginAll(): Promise<void> {
-		while (!stopped && sending.size < inAll) {
-			// A lane has its next few once all of the last few are through.
-			const except = [...new Set([...sending.values()].map(({ lane }) => lane))];
-			const claim = { channel, limit: inAll - sending.size, perLane, except, leaseMs: LEASE_MS };
-			const claimed = await claimDispatches(host.db, claim);
-			if (claimed.length === 0) return;
-			for (const dispatch of claimed) begin(dispatch);
+		for (let begun = true; begun; ) {
+			begun = false;
+			for (const group of groups) if (await beginSome(group)) begun = true;
 		}
 	}
 
-	function begin(dispatch: Dispatch): void {
+	/** Gives whether there was something to begin. */
+	async function beginSome(group: Group): Promise<boolean> {
+		const underWay = [...sending.values()];
+		const own = underWay.filter((one) => one.group === group).length;
+		const limit = Math.min(inAll - underWay.length, group.inAll - own);
+		if (stopped || limit <= 0) return false;
+		const { failing, perLane } = group;
+		// A lane has its next few once all of the last few are through.
+		const except = [...new Set(underWay.map(({ lane }) => lane))];
+		const claimed = await claimDispatches(host.db, { channel, failing, limit, perLane, except, leaseMs: LEASE_MS });
+		for (const dispatch of claimed) begin(dispatch, group);
+		return claimed.length > 0;
+	}
+
+	function begin(dispatch: Dispatch, group: Group): void {
 		const { dispatchId, lane } = dispatch;
 		const done = deliver(dispatch)
 			.then((outcome) => settle(host, dispatch, outcome, delayMs))
@@ -84,7 +108,7 @@ export function startDispatcher(
 				sending.delete(dispatchId);
 				if (![...sending.values()].some((other) => other.lane === lane)) wake.abort();
 			});
-		sending.set(dispatchId, { lane, done });
+		sending.set(dispatchId, { lane, group, done });
 	}
 
 	return {

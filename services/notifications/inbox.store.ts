@@ -130,15 +130,17 @@ export async function removeOlder(db: Db, firstId: string, limit: number): Promi
 	return removed.length;
 }
 
-/** Removes at most `limit` of each user's notifications beyond what a user keeps. */
-export async function trimInboxes(db: Db, userIds: readonly string[], limit: number): Promise<void> {
-	await db.query(
+/** Removes at most `limit` of each user's notifications beyond what a user keeps; gives those who may have more. */
+export async function trimInboxes(db: Db, userIds: readonly string[], limit: number): Promise<readonly string[]> {
+	const removed = await db.query<{ user_id: string }>(
 		`DELETE FROM notifications WHERE notification_id IN (
 			SELECT surplus.notification_id FROM unnest($1::uuid[]) AS u (user_id), LATERAL (
 				SELECT notification_id FROM notifications n WHERE n.user_id = u.user_id
 				ORDER BY notification_id DESC OFFSET ${MAX_PER_USER} LIMIT $2
 			) AS surplus
-		)`,
+		) RETURNING user_id`,
 		[userIds, limit],
 	);
+	const byUser = Map.groupBy(removed, ({ user_id }) => user_id);
+	return [...byUser].filter(([, rows]) => rows.length >= limit).map(([userId]) => userId);
 }

@@ -17,10 +17,11 @@ export interface Sweeper {
 }
 
 /** Sweeps every few seconds, in small steps: a user's surplus some time after it has come about. */
-export function startSweeper({ db, logger }: Database & { readonly logger: Logger }): Sweeper {
+export function startSweeper({ db, logger }: Database & { readonly logger: Pick<Logger, "warn"> }): Sweeper {
 	const grown = new Set<string>();
 	let sweeping: Promise<void> = Promise.resolve();
 	let idle = true;
+	let stopped = false;
 	const timer = setInterval(() => {
 		if (!idle) return;
 		idle = false;
@@ -32,11 +33,11 @@ export function startSweeper({ db, logger }: Database & { readonly logger: Logge
 	async function sweep(): Promise<void> {
 		// Ids are ordered by time: the lowest one of that moment.
 		const firstKept = idAt({ msecs: Date.now() - KEPT_MS, random: new Uint8Array(16) });
-		await removeOlder(db, firstKept, MAX_REMOVED);
-		while (grown.size > 0) {
+		while (!stopped && (await removeOlder(db, firstKept, MAX_REMOVED)) === MAX_REMOVED);
+		while (!stopped && grown.size > 0) {
 			const users = [...grown].slice(0, MAX_USERS_AT_ONCE);
 			for (const user of users) grown.delete(user);
-			await trimInboxes(db, users, MAX_REMOVED);
+			for (const user of await trimInboxes(db, users, MAX_REMOVED)) grown.add(user);
 		}
 	}
 
@@ -45,6 +46,7 @@ export function startSweeper({ db, logger }: Database & { readonly logger: Logge
 			for (const userId of userIds) grown.add(userId);
 		},
 		async stop() {
+			stopped = true;
 			clearInterval(timer);
 			await sweeping;
 		},

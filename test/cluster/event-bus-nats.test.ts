@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { inOrder, newSink, newSource, onlyOf } from "../contract/event-bus/harness.ts";
+import { inOrder, newSink, newSource, onlyOf, unruly } from "../contract/event-bus/harness.ts";
 import { busOnNats, HEALED_MS } from "../contract/event-bus/nats-bus.ts";
-import { describeEventBus, unruly } from "../contract/event-bus/suite.ts";
+import { describeEventBus } from "../contract/event-bus/suite.ts";
 import { until } from "../support/until.ts";
 
 /** Time enough for several refusals. */

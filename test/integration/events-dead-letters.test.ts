@@ -1,4 +1,5 @@
 import { v7 as newId } from "uuid";
+import type { Page } from "../../contracts/common.ts";
 import type { DeadLetter } from "../../contracts/event-bus.ts";
 import type { TradeExecuted } from "../../contracts/trading.ts";
 import { stage } from "../../lib/event-bus/outbox.ts";
@@ -13,6 +14,8 @@ const POISON = "13.00";
 /** The product's own five tries take 17 s. */
 const DEAD_AFTER_MS = 40_000;
 const SOON_MS = 1_000;
+/** What NATS carries. */
+const MAX_MESSAGE_BYTES = 2 ** 20;
 
 let node: TestNode;
 beforeAll(async () => {
@@ -45,6 +48,21 @@ async function tell(symbol: string, price: string): Promise<TradeExecuted> {
 
 const deadLetters = async (consumer?: string): Promise<readonly DeadLetter[]> =>
 	(await call(node.broker, "events.deadLetters", consumer ? { consumer } : {}, admin)).items;
+
+/** All pages of dead letters, from the first to the last. */
+async function pagesOf(query: { readonly limit: number }): Promise<readonly (readonly DeadLetter[])[]> {
+	const pages: (readonly DeadLetter[])[] = [];
+	for (let cursor: string | null | undefined; cursor !== null; ) {
+		const params = { ...query, ...(cursor && { cursor }) };
+		const page: Page<DeadLetter> = await call(node.broker, "events.deadLetters", params, admin);
+		pages.push(page.items);
+		cursor = page.next_cursor;
+	}
+	return pages;
+}
+
+const keysIn = (pages: readonly (readonly DeadLetter[])[]) =>
+	pages.flat().map(({ consumer, event }) => `${consumer} ${event.event_id}`);
 
 const isTaped = ({ trade_id }: TradeExecuted) =>
 	until(async () => {
@@ -104,20 +122,22 @@ describe("with dead letters of two consumers", () => {
 	);
 
 	test("pages show each of them once, by consumer and id", async () => {
-		const seen: string[] = [];
-		for (let cursor: string | null | undefined; cursor !== null; ) {
-			const params = { limit: 3, ...(cursor && { cursor }) };
-			const page: { items: readonly DeadLetter[]; next_cursor: string | null } = await call(
-				node.broker,
-				"events.deadLetters",
-				params,
-				admin,
+		const pages = await pagesOf({ limit: 3 });
+		expect(Math.max(...pages.map((page) => page.length))).toBe(3);
+		expect(keysIn(pages)).toEqual(["data", "risk"].flatMap((consumer) => ids.map((id) => `${consumer} ${id}`)));
+	});
+
+	test("pages of long ones fit into messages of the cluster, and miss none", async () => {
+		for (const service of ["data", "risk"] as const)
+			await node.dbs[service].query(
+				`UPDATE deliveries SET last_error = repeat('e', 1000),
+					envelope = json_build_object('event_id', event_id, 'data', repeat('x', 400000))`,
 			);
-			expect(page.items.length).toBeLessThanOrEqual(3);
-			seen.push(...page.items.map(({ consumer, event }) => `${consumer} ${event.event_id}`));
-			cursor = page.next_cursor;
-		}
-		expect(seen).toEqual(["data", "risk"].flatMap((consumer) => ids.map((id) => `${consumer} ${id}`)));
+		const answer = await node.broker.call("data.inbox.deadLetters", { after: null, limit: 500 });
+		expect(Buffer.byteLength(JSON.stringify(answer))).toBeLessThan(MAX_MESSAGE_BYTES);
+		const pages = await pagesOf({ limit: 500 });
+		for (const page of pages) expect(Buffer.byteLength(JSON.stringify(page))).toBeLessThan(MAX_MESSAGE_BYTES);
+		expect(keysIn(pages)).toEqual(["data", "risk"].flatMap((consumer) => ids.map((id) => `${consumer} ${id}`)));
 	});
 
 	test("one can be discarded for good, which is told; the others stay", async () => {

@@ -181,6 +181,22 @@ describe("what is old", () => {
 		expect(await taped()).toBe(TRADES);
 	});
 
+	test("what was published from outside goes with its id: again it is a new event, with the next number", async () => {
+		const event_id = newId();
+		const signal = { event_id, type: "external.signal_raised", aggregate_id: "bot-1", data: { strength: 3 } } as const;
+		const published = () => call(node.broker, "events.publish", signal);
+		const recorded = () => count("events", `events WHERE event_id = '${event_id}'`);
+		expect(await published()).toEqual({ aggregate_seq: 1 });
+		await until(async () => (await recorded()) === 1);
+		expect(await published()).toEqual({ aggregate_seq: 1 });
+		await node.dbs.events.query("UPDATE events SET recorded_at = 'epoch' WHERE event_id = $1", [event_id]);
+		await until(async () => (await prune(bus, DAYS, nothing)) === 1);
+		expect([await recorded(), await count("events", "publications")]).toEqual([0, 0]);
+		expect(await published()).toEqual({ aggregate_seq: 2 });
+		await until(async () => (await recorded()) === 1);
+		expect(await published()).toEqual({ aggregate_seq: 2 });
+	});
+
 	test("nothing goes while a consumer does not answer", async () => {
 		await age("events", "recorded_at");
 		await node.broker.destroyService(node.broker.getLocalService("orders"));

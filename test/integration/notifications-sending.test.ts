@@ -170,6 +170,33 @@ test("a receiver that hangs holds up nobody else, and has no more than four mess
 	);
 });
 
+test("webhooks that have failed share half of the places, one each, however many of them hang", async () => {
+	const failing = Array.from({ length: 60 }, () => newId());
+	const ids = Array.from({ length: failing.length }, () => newId());
+	await database.db.query(
+		`INSERT INTO webhooks (webhook_id, user_id, url, secret, last_error)
+		SELECT webhook_id, user_id, '', '', 'No answer within 10 s'
+		FROM unnest($1::uuid[], $2::uuid[]) AS w (webhook_id, user_id)`,
+		[ids, failing],
+	);
+	for (const userId of failing) await happen(userId, 30);
+	const bob = newId();
+	const sound = await target(bob);
+	const tried: string[] = [];
+	const deliver: Deliver = (dispatch) => {
+		if (dispatch.lane === sound.webhookId) return noMail(dispatch);
+		tried.push(dispatch.lane);
+		return new Promise(() => {});
+	};
+	const sending = dispatcher({ deliver });
+	await until(() => tried.length === 50);
+	await happen(bob, 20);
+	sending.kick();
+	await until(async () => (await inState(sound.webhookId, "sent")) === 20);
+	expect(tried).toHaveLength(50);
+	expect(new Set(tried).size).toBe(50);
+});
+
 test("a mail server that hangs holds up no webhook, and no user has more than two mails there", async () => {
 	const users = Array.from({ length: 10 }, () => newId());
 	await database.db.query("INSERT INTO recipients (user_id, email) SELECT unnest($1::uuid[]), 'a@example.com'", [
@@ -231,7 +258,7 @@ test("what a node had begun when it died is begun again by another, not before i
 	const ann = newId();
 	const { webhookId, received } = await target(ann);
 	await happen(ann, 2);
-	const claim = { channel: "webhook", limit: 10, perLane: 10, except: [], leaseMs: 700 } as const;
+	const claim = { channel: "webhook", limit: 10, perLane: 10, failing: null, except: [], leaseMs: 700 } as const;
 	expect(await claimDispatches(database.db, claim)).toHaveLength(2);
 	expect(await claimDispatches(database.db, claim)).toEqual([]);
 	dispatcher();
@@ -246,7 +273,7 @@ test("a claim takes what is due the longest, and of no lane more than it may", a
 	const [first, second] = [await target(ann), await target(bob)];
 	await happen(ann, 5);
 	await happen(bob, 5);
-	const claim = { channel: "webhook", limit: 100, perLane: 2, except: [], leaseMs: 60_000 } as const;
+	const claim = { channel: "webhook", limit: 100, perLane: 2, failing: null, except: [], leaseMs: 60_000 } as const;
 	const lanes = (await claimDispatches(database.db, claim)).map(({ lane }) => lane);
 	expect(lanes).toEqual([first.webhookId, first.webhookId, second.webhookId, second.webhookId]);
 	const others = await claimDispatches(database.db, { ...claim, limit: 1, except: [first.webhookId] });

@@ -27,23 +27,24 @@ export function subjectOf({ data }: Pick<Envelope, "data">): string | null {
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** The events in runs of at most `maxEvents` and `maxBytes` of text each, at least one event in each run. */
+/** The events in runs of at most `maxEvents` and `maxBytes` of text each in UTF-8, at least one event in each run. */
 export function inRuns<Event>(
 	events: readonly Event[],
 	textOf: (event: Event) => string,
 	maxEvents: number,
 	maxBytes: number,
 ): { readonly events: readonly Event[]; readonly texts: readonly string[] }[] {
-	const runs: { events: Event[]; texts: string[]; length: number }[] = [];
+	const runs: { events: Event[]; texts: string[]; bytes: number }[] = [];
 	for (const event of events) {
 		const text = textOf(event);
+		const bytes = Buffer.byteLength(text);
 		const run = runs.at(-1);
-		if (run && run.events.length < maxEvents && run.length + text.length <= maxBytes) {
+		if (run && run.events.length < maxEvents && run.bytes + bytes <= maxBytes) {
 			run.events.push(event);
 			run.texts.push(text);
-			run.length += text.length;
+			run.bytes += bytes;
 		} else {
-			runs.push({ events: [event], texts: [text], length: text.length });
+			runs.push({ events: [event], texts: [text], bytes });
 		}
 	}
 	return runs;

@@ -12,6 +12,7 @@ import { until } from "../../support/until.ts";
 const SHORT_RETRY_MS = 5;
 /** Short enough for a test to see the floor move. */
 const SHORT_FLOOR_MS = 50;
+const MAX_REPEATS = 5;
 
 type Handle = (tx: Tx, events: readonly Envelope[]) => Promise<void>;
 
@@ -167,4 +168,22 @@ export function onlyOf(aggregate: string, keys: readonly string[]): readonly str
 /** `aggregate:1` to `aggregate:count`. */
 export function inOrder(aggregate: string, count: number): readonly string[] {
 	return Array.from({ length: count }, (_, i) => `${aggregate}:${i + 1}`);
+}
+
+/** `transport` that hands over each event up to five times, in pieces and in any order. */
+export function unruly(transport: Transport): Transport {
+	return {
+		...transport,
+		consume: (subscription) =>
+			transport.consume({
+				...subscription,
+				async handle(events) {
+					const pile = events.flatMap((event) =>
+						Array<Envelope>(1 + Math.floor(Math.random() * MAX_REPEATS)).fill(event),
+					);
+					pile.sort(() => Math.random() - 0.5);
+					while (pile.length > 0) await subscription.handle(pile.splice(0, 1 + Math.floor(Math.random() * 20)));
+				},
+			}),
+	};
 }

@@ -9,10 +9,9 @@ import { lastReceipt, outboxBacklog } from "../../../lib/event-bus/outbox.ts";
 import type { Receipt, Transport } from "../../../lib/event-bus/transport.ts";
 import { serverUrl } from "../../support/databases.ts";
 import { until } from "../../support/until.ts";
-import { atTheEnd, cleanUp, inOrder, keyOf, newSink, newSource, onlyOf, type Sink } from "./harness.ts";
+import { atTheEnd, cleanUp, inOrder, keyOf, newSink, newSource, onlyOf, type Sink, unruly } from "./harness.ts";
 
 const AGGREGATES = Array.from({ length: 10 }, (_, i) => `a${i}`);
-const MAX_REPEATS = 5;
 /** As large as an event may be, nearly. */
 const LARGE = 700 * 1_024;
 /** By so much a poison event may delay those of other aggregates. */
@@ -25,6 +24,11 @@ const PATIENCE_MS = 40_000;
 const NO_RECEIPT: Receipt = { store: "", sequence: 0, event_id: "" };
 /** An event that comes before its predecessor waits longer each time. */
 const SHUFFLED_TEST_MS = 60_000;
+/** More than the aggregates that may wait before a consumer takes no more. */
+const MANY = 10_500;
+const MANY_TEST_MS = 150_000;
+/** Nothing is tried again before a test says so. */
+const LONG_RETRY_MS = 600_000;
 /** The tries of a poison event take 17 s. */
 const POISON_TEST_MS = 60_000;
 
@@ -135,6 +139,35 @@ export function describeEventBus(connect: () => Transport): void {
 			expect(onlyOf("a1", await sink.seen())).toEqual(["a1:1", "a1:2", "a1:4", "a1:5", "a1:6", "a1:7"]);
 		},
 		POISON_TEST_MS,
+	);
+
+	test(
+		"however many events wait behind a failing one, others are handled, and they too once it can be",
+		async () => {
+			const transport = node();
+			const [source, sink] = [await newSource(), await newSink("sink")];
+			let mended = false;
+			sink.start(transport, {
+				firstRetryMs: LONG_RETRY_MS,
+				async handle(_tx, events) {
+					if (!mended && events.some((event) => event.aggregate_id === "busy")) throw new Error("not mended yet");
+				},
+			});
+			source.startRelay(transport);
+			await source.tell(["busy"], MANY);
+			await until(async () => (await sink.deliveries()).length === MANY, PATIENCE_MS);
+			await source.tell(["busy", ...AGGREGATES]);
+			await sink.has(AGGREGATES.length, PATIENCE_MS);
+			await until(async () => (await sink.deliveries()).length === MANY + 1, PATIENCE_MS);
+			expect((await sink.deliveries()).filter(({ state }) => state === "retrying")).toHaveLength(1);
+
+			mended = true;
+			await sink.db.query("UPDATE deliveries SET next_try_at = now()");
+			await sink.has(AGGREGATES.length + MANY + 1, PATIENCE_MS);
+			expect(onlyOf("busy", await sink.seen())).toEqual(inOrder("busy", MANY + 1));
+			await until(async () => (await sink.deliveries()).length === 0, PATIENCE_MS);
+		},
+		MANY_TEST_MS,
 	);
 
 	test("an event that came before its predecessor waits for it, and no try is counted", async () => {
@@ -348,22 +381,4 @@ async function addToBalances(tx: Tx, events: readonly Envelope[]): Promise<void>
 
 function balancesOf({ db }: Sink): Promise<readonly Balance[]> {
 	return db.query("SELECT * FROM balances ORDER BY aggregate_id");
-}
-
-/** `transport` that hands over each event up to five times, in pieces and in any order. */
-export function unruly(transport: Transport): Transport {
-	return {
-		...transport,
-		consume: (subscription) =>
-			transport.consume({
-				...subscription,
-				async handle(events) {
-					const pile = events.flatMap((event) =>
-						Array<Envelope>(1 + Math.floor(Math.random() * MAX_REPEATS)).fill(event),
-					);
-					pile.sort(() => Math.random() - 0.5);
-					while (pile.length > 0) await subscription.handle(pile.splice(0, 1 + Math.floor(Math.random() * 20)));
-				},
-			}),
-	};
 }
