@@ -26,6 +26,8 @@ export interface Envelope<Type extends string = string, Data = unknown> {
 	readonly actor: Actor | null;
 	/** The span that told it, where that is traced: on its way to consumers alone, no part of the history. */
 	readonly traceparent?: string;
+	/** The last events of its aggregate before it that were published with it, by type: on its way to consumers alone. */
+	readonly predecessors?: Readonly<Record<string, string>>;
 }
 
 /**

@@ -67,6 +67,8 @@ export function consumer(name: string, { recordedIn, except = [] }: Options = {}
 						transport: joinBus(this.broker),
 						handlers: boundTo(this, name, handlersOf(this)),
 						keepsInbox: !recordedIn,
+						recordedIn,
+						except,
 						logger: this.logger,
 					});
 					this.stopGauges = showBacklog(this, name);

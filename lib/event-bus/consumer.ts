@@ -4,9 +4,10 @@ import { failpoint } from "../failpoint.ts";
 import { LOCKS } from "../locks.ts";
 import { refuse } from "../refuse.ts";
 import { type Delivery, type Fate, findBlocked, haveManyFailed, setAside } from "./deliveries.ts";
-import { afterFailure, FIRST_RETRY_MS, isTemporary, MAX_ATTEMPTS } from "./failures.ts";
+import { afterFailure, FIRST_RETRY_MS, isTemporary, MAX_ATTEMPTS, tooEarly } from "./failures.ts";
 import { takeOver } from "./inbox.ts";
 import { lead } from "./leader.ts";
+import { type Predecessors, watchPredecessors } from "./predecessors.ts";
 import { startRetries } from "./retries.ts";
 import type { BusLogger, Consumption, Transport } from "./transport.ts";
 
@@ -22,6 +23,9 @@ interface ConsumerOptions {
 	readonly handlers: Readonly<Record<string, Handler>>;
 	/** False for handlers that change nothing when an event comes again: they need no inbox rows. */
 	readonly keepsInbox?: boolean;
+	/** The table that then has a row for each event that was handled, but those of the types `except`. */
+	readonly recordedIn?: string | undefined;
+	readonly except?: readonly string[];
 	readonly firstRetryMs?: number;
 	readonly logger: BusLogger;
 }
@@ -39,6 +43,7 @@ export interface Handling {
 	readonly db: Db;
 	/** Calls the handlers. */
 	run(tx: Tx, events: readonly Envelope[]): Promise<void>;
+	readonly predecessors: Predecessors | null;
 	/** Decides, and reports, what becomes of an event that could not be handled. */
 	fail(event: Envelope, error: unknown, attempts: number, ageMs: number): Fate;
 	readonly logger: BusLogger;
@@ -61,6 +66,7 @@ export function startConsumer(options: ConsumerOptions): Consumer {
 		name,
 		db,
 		logger,
+		predecessors: predecessorsOf(options),
 		run: (tx, events) => runHandlers(handlers, tx, events),
 		fail(event, error, attempts, ageMs) {
 			const fate = afterFailure(error, attempts, ageMs, firstRetryMs);
@@ -112,16 +118,45 @@ async function handle(handling: Handling, takeIn: TakeIn, events: readonly Envel
 	}
 }
 
-function handleTogether({ db, run }: Handling, takeIn: TakeIn, events: readonly Envelope[]): Promise<void> {
+function handleTogether(
+	{ db, run, predecessors }: Handling,
+	takeIn: TakeIn,
+	events: readonly Envelope[],
+): Promise<void> {
 	return db.transaction(async (tx) => {
 		const [fresh, waiting] = await Promise.all([takeIn(tx, events), findBlocked(tx, events)]);
-		const blocked = fresh.filter((event) => waiting.has(event));
+		const early = withFollowers(fresh, await predecessors?.missed(tx, fresh));
+		const blocked = fresh.filter((event) => waiting.has(event) || early.has(event));
 		if (blocked.length > 0) setAside(tx, blocked.map(behind));
-		const free = fresh.filter((event) => !waiting.has(event));
+		const free = fresh.filter((event) => !waiting.has(event) && !early.has(event));
 		if (free.length > 0) await run(tx, free);
 		failpoint("consumer.before_commit");
-		tx.afterCommit(() => failpoint("consumer.after_commit"));
+		tx.afterCommit(() => {
+			predecessors?.note(events);
+			failpoint("consumer.after_commit");
+		});
 	});
+}
+
+/** `early` and those of `events` that follow one of them in its aggregate. */
+function withFollowers(events: readonly Envelope[], early: ReadonlySet<Envelope> = new Set()): ReadonlySet<Envelope> {
+	const heads = new Map<string, number>();
+	for (const { aggregate_id, aggregate_seq } of early) {
+		heads.set(aggregate_id, Math.min(aggregate_seq, heads.get(aggregate_id) ?? aggregate_seq));
+	}
+	return new Set(events.filter((event) => event.aggregate_seq >= (heads.get(event.aggregate_id) ?? Infinity)));
+}
+
+/** None where nothing says what was taken over. */
+function predecessorsOf({
+	handlers,
+	keepsInbox = true,
+	recordedIn,
+	except = [],
+}: ConsumerOptions): Predecessors | null {
+	const table = keepsInbox ? "inbox" : recordedIn;
+	const handles = (type: string) => (type in handlers || "*" in handlers) && !except.includes(type);
+	return table === undefined ? null : watchPredecessors(table, handles);
 }
 
 async function takeAll(_tx: Tx, events: readonly Envelope[]): Promise<readonly Envelope[]> {
@@ -133,16 +168,24 @@ async function takeAgain(tx: Tx, events: readonly Envelope[]): Promise<readonly 
 	return events;
 }
 
-/** Calls the handlers, in order, with runs of events that go to the same one. */
+/**
+ * Calls the handlers, in order, with runs of events that go to the same one. What a newer version of the service has
+ * set aside may have no handler here: it waits for a node that has one.
+ */
 async function runHandlers(
 	handlers: Readonly<Record<string, Handler>>,
 	tx: Tx,
 	events: readonly Envelope[],
 ): Promise<void> {
-	const handlerOf = (event?: Envelope) => event && (handlers[event.type] ?? handlers["*"]);
+	const handlerOf = ({ type }: Envelope) => {
+		const handler = handlers[type] ?? handlers["*"];
+		if (!handler) throw tooEarly(`This version does not handle '${type}'`);
+		return handler;
+	};
+	const handlerOfEach = events.map(handlerOf);
 	for (let start = 0, end = 0; start < events.length; start = end) {
-		const handler = handlerOf(events[start]);
-		while (end < events.length && handlerOf(events[end]) === handler) end++;
+		const handler = handlerOfEach[start];
+		while (end < events.length && handlerOfEach[end] === handler) end++;
 		await handler?.(tx, events.slice(start, end));
 	}
 }

@@ -7,7 +7,7 @@ export const MAX_ATTEMPTS = 5;
 export const FIRST_RETRY_MS = 200;
 const RETRY_FACTOR = 4;
 /** An event that came before its predecessor waits so long for it before its tries are counted. */
-const PATIENCE_MS = 60_000;
+export const PATIENCE_MS = 60_000;
 /** It is looked at again when it has waited a quarter longer, within these bounds. */
 const MIN_PARKED_MS = 50;
 const MAX_PARKED_MS = 5_000;

@@ -1,4 +1,5 @@
 import type { Envelope } from "../../contracts/events.ts";
+import { MAX_BYTES, MAX_EVENTS } from "./bounds.ts";
 import { pause } from "./leader.ts";
 import { type Subscription, type Transport, wants } from "./transport.ts";
 
@@ -15,12 +16,11 @@ interface Member {
 /** Events that were published together. */
 interface Parcel {
 	readonly events: readonly Envelope[];
+	readonly bytes: number;
 	resolve(): void;
 	reject(error: unknown): void;
 }
 
-/** The most events of a turn, unless a single parcel has more. A consumer with as many before it waits for no turn. */
-const MAX_TOGETHER = 500;
 /** A consumer that takes longer is not waited for by the next. */
 const PATIENCE_MS = 10;
 
@@ -33,12 +33,12 @@ export function inProcessTransport(): Transport {
 	const members = new Map<string, Member>();
 	const inTurn = oneAtATime(PATIENCE_MS);
 
-	async function deliver(member: Member, events: readonly Envelope[]): Promise<void> {
+	async function deliver(member: Member, events: readonly Envelope[], bytes: number): Promise<void> {
 		const wanted = events.filter((event) => wants(member.subscription, event.type));
 		if (wanted.length === 0) return;
 		if (member.away) throw new Error(`consumer '${member.subscription.name}' is away`);
 		await new Promise<void>((resolve, reject) => {
-			member.parcels.push({ events: wanted, resolve, reject });
+			member.parcels.push({ events: wanted, bytes, resolve, reject });
 			member.turns ??= takeTurns(member);
 		});
 	}
@@ -50,8 +50,8 @@ export function inProcessTransport(): Transport {
 	}
 
 	return {
-		async publish(events) {
-			const deliveries = [...members.values()].map((member) => deliver(member, events));
+		async publish(events, bytes = 0) {
+			const deliveries = [...members.values()].map((member) => deliver(member, events, bytes));
 			// All are awaited, so that a consumer that fails keeps the others from nothing.
 			const failed = (await Promise.allSettled(deliveries)).find((result) => result.status === "rejected");
 			if (failed) throw failed.reason;
@@ -79,24 +79,32 @@ export function inProcessTransport(): Transport {
 	};
 }
 
+/** A consumer with as much before it as a turn takes waits for no turn. */
 function isBehind({ parcels }: Member): boolean {
-	return parcels.reduce((sum, { events }) => sum + events.length, 0) >= MAX_TOGETHER;
+	return parcels.reduce((sum, { events }) => sum + events.length, 0) >= MAX_EVENTS;
 }
 
 /** Hands over what waits for `member`; what fails together is published again by each of its publishers. */
 async function handleWaiting({ subscription, parcels }: Member): Promise<void> {
-	const together: Parcel[] = [];
-	for (let events = 0; parcels[0]; ) {
-		events += parcels[0].events.length;
-		if (together.length > 0 && events > MAX_TOGETHER) break;
-		together.push(...parcels.splice(0, 1));
-	}
+	const together = parcels.splice(0, parcelsOfTurn(parcels));
 	try {
 		await subscription.handle(together.flatMap(({ events }) => events));
 		for (const { resolve } of together) resolve();
 	} catch (error) {
 		for (const { reject } of together) reject(error);
 	}
+}
+
+/** How many of `parcels` a turn takes: one at least, however large it is. */
+function parcelsOfTurn(parcels: readonly Parcel[]): number {
+	let [count, events, bytes] = [0, 0, 0];
+	for (const parcel of parcels) {
+		events += parcel.events.length;
+		bytes += parcel.bytes;
+		if (count > 0 && (events > MAX_EVENTS || bytes > MAX_BYTES)) break;
+		count += 1;
+	}
+	return count;
 }
 
 /** Runs works, which must not reject, one after the other; one that takes longer than `patienceMs` is overtaken. */

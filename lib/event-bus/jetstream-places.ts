@@ -1,5 +1,6 @@
 import { AckPolicy, type ConsumerInfo, DeliverPolicy, type JetStreamManager, nanos } from "nats";
-import { isApiError, NO_MESSAGE_FOUND } from "./jetstream-session.ts";
+import { allConsumers, floorOf, hasLostItsEnd, nextOf } from "./jetstream-stream.ts";
+import type { Receipt } from "./transport.ts";
 
 /** The server forgets a consumer that only asks a question by itself. */
 const QUESTION_MS = 10_000;
@@ -15,36 +16,27 @@ export async function waitingFor(jsm: JetStreamManager, stream: string, places: 
 
 /**
  * Of each durable consumer of `stream` whose subject `concerns` us, whether it has acknowledged all that it gets up to
- * `sequence`. Its floor is not moved by messages for others, and what the server counts as pending may lag behind what
- * it has accepted. So it is asked for the next message behind the floor.
+ * the receipt's sequence. Its floor is not moved by messages for others, and what the server counts as pending may lag
+ * behind what it has accepted. So it is asked for the next message behind the floor. Null when the stream is not what
+ * it was: then the numbers mean something else.
  */
 export async function handledUpTo(
 	jsm: JetStreamManager,
 	stream: string,
-	sequence: number,
+	{ store, sequence }: Receipt,
 	concerns: (subject: string) => boolean,
-): Promise<ReadonlyMap<string, boolean>> {
+): Promise<ReadonlyMap<string, boolean> | null> {
 	const found = await consumersOf(jsm, stream);
-	const answers = [...found].map(async ([place, { ack_floor, config }]) => {
-		const { filter_subject = ">" } = config;
+	const answers = [...found].map(async ([place, info]) => {
+		const { filter_subject = ">" } = info.config;
 		if (!concerns(filter_subject)) return [];
-		const handled =
-			ack_floor.stream_seq >= sequence ||
-			(await nextOf(jsm, stream, ack_floor.stream_seq + 1, filter_subject)) > sequence;
+		const floor = floorOf(info);
+		const handled = floor >= sequence || (await nextOf(jsm, stream, floor + 1, filter_subject)) > sequence;
 		return [[place, handled] as const];
 	});
-	return new Map((await Promise.all(answers)).flat());
-}
-
-/** The sequence of the first message under `subject` from `seq` on; infinite when there is none yet. */
-async function nextOf(jsm: JetStreamManager, stream: string, seq: number, subject: string): Promise<number> {
-	const query = { seq, next_by_subj: subject };
-	try {
-		return (await jsm.streams.getMessage(stream, query)).seq;
-	} catch (error) {
-		if (!isApiError(error, NO_MESSAGE_FOUND)) throw error;
-		return Number.POSITIVE_INFINITY;
-	}
+	const handled = new Map((await Promise.all(answers)).flat());
+	const { created, state } = await jsm.streams.info(stream);
+	return created === store && !hasLostItsEnd([...found.values()], state.last_seq) ? handled : null;
 }
 
 /**
@@ -71,16 +63,13 @@ export async function forgetHandled(
 /** The first message that each consumer has yet to acknowledge: a floor is not moved by messages for others. */
 function firstUnhandled(jsm: JetStreamManager, stream: string, consumers: readonly ConsumerInfo[]): Promise<number[]> {
 	return Promise.all(
-		consumers.map(({ ack_floor, config: { filter_subject = ">" } }) =>
-			nextOf(jsm, stream, ack_floor.stream_seq + 1, filter_subject),
-		),
+		consumers.map((info) => nextOf(jsm, stream, floorOf(info) + 1, info.config.filter_subject ?? ">")),
 	);
 }
 
 async function consumersOf(jsm: JetStreamManager, stream: string): Promise<Map<string, ConsumerInfo>> {
-	const found = new Map<string, ConsumerInfo>();
-	for await (const info of jsm.consumers.list(stream)) if (info.config.durable_name) found.set(info.name, info);
-	return found;
+	const durables = (await allConsumers(jsm, stream)).filter(({ config }) => config.durable_name);
+	return new Map(durables.map((info) => [info.name, info]));
 }
 
 /** The sequence of the first message from `time` on, or the next one to come. */

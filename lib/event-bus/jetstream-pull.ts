@@ -1,6 +1,9 @@
-import { AckPolicy, DeliverPolicy, type JetStreamManager, type JsMsg, nanos } from "nats";
+import type { Msg } from "nats";
 import { validate as isUuid } from "uuid";
 import type { Envelope } from "../../contracts/events.ts";
+import { MAX_EVENTS } from "./bounds.ts";
+import { requestMessages } from "./jetstream-requests.ts";
+import { rewind } from "./jetstream-rewind.ts";
 import type { Session } from "./jetstream-session.ts";
 import { pause } from "./leader.ts";
 import { type BusLogger, backoffMs, type Subscription, wants } from "./transport.ts";
@@ -14,16 +17,13 @@ interface PullOptions {
 	/** The name of the server's durable consumer, and the subjects it gets. */
 	readonly durable: string;
 	readonly filter: string;
+	/** What is handled of that. */
+	readonly types: readonly string[];
 	readonly logger: BusLogger;
 }
 
-const MAX_BATCH = 500;
 /** One batch is handled while the next arrives. */
-const MAX_UNACKNOWLEDGED = 2 * MAX_BATCH;
-/** An acknowledgement that got lost costs a repeat after this time. */
-const ACK_WAIT_MS = 30_000;
-/** A vanished consumer is noticed after half of it without a heartbeat, twice. */
-const PULL_EXPIRES_MS = 4_000;
+const MAX_UNACKNOWLEDGED = 2 * MAX_EVENTS;
 
 /**
  * Feeds a subscription from a durable pull consumer until `signal` aborts. An event is acknowledged after its effects
@@ -36,7 +36,7 @@ export async function pullEvents(options: PullOptions, signal: AbortSignal): Pro
 	while (!signal.aborted) {
 		try {
 			const session = await options.open();
-			await rewind(session.jsm, options);
+			await rewind(session.jsm, { ...options, maxUnacknowledged: MAX_UNACKNOWLEDGED });
 			await pump(session, options, signal, () => {
 				failures = 0;
 			});
@@ -48,84 +48,38 @@ export async function pullEvents(options: PullOptions, signal: AbortSignal): Pro
 	}
 }
 
-/**
- * Makes the consumer anew from its first unacknowledged event. That takes back what a node that is gone or stopped was
- * given, at once instead of after `ACK_WAIT_MS`, and ends such a node's requests.
- */
-async function rewind(jsm: JetStreamManager, { stream, durable, filter }: PullOptions): Promise<void> {
-	const before = await findConsumer(jsm, stream, durable);
-	if (before) await jsm.consumers.delete(stream, durable);
-	await jsm.consumers.add(stream, {
-		durable_name: durable,
-		filter_subject: filter,
-		// Each by itself: for a moment two nodes may pull, and one must not acknowledge what the other was given.
-		ack_policy: AckPolicy.Explicit,
-		ack_wait: nanos(ACK_WAIT_MS),
-		max_ack_pending: MAX_UNACKNOWLEDGED,
-		max_deliver: -1,
-		...(before
-			? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: before.ack_floor.stream_seq + 1 }
-			: { deliver_policy: DeliverPolicy.All }),
-	});
-}
-
-async function findConsumer(jsm: JetStreamManager, stream: string, durable: string) {
-	// By the list: a missing consumer is then an empty answer rather than an error to be told from others.
-	for await (const info of jsm.consumers.list(stream)) if (info.name === durable) return info;
-	return null;
-}
-
 /** Handles what the consumer sends until the signal aborts or the connection or the consumer is lost. */
 async function pump(
-	session: Session,
-	options: PullOptions,
+	{ connection, lost }: Session,
+	{ stream, durable, subscription, prefix, logger }: PullOptions,
 	signal: AbortSignal,
 	onProgress: () => void,
 ): Promise<void> {
-	const { stream, durable, subscription, prefix, logger } = options;
-	const over = AbortSignal.any([signal, session.lost]);
-	const arrived: JsMsg[] = [];
-	let wake = () => {};
-	let ended: Error | null = null;
-	const consumer = await session.js.consumers.get(stream, durable);
-	const messages = await consumer.consume({
-		max_messages: MAX_UNACKNOWLEDGED,
-		expires: PULL_EXPIRES_MS,
-		abort_on_missing_resource: true,
-		callback(message) {
-			arrived.push(message);
-			wake();
-		},
-	});
-	void messages.closed().then((reason) => {
-		ended = reason instanceof Error ? reason : new Error("the consumer was closed");
-		wake();
-	});
-	over.addEventListener("abort", () => wake(), { once: true });
+	const over = AbortSignal.any([signal, lost]);
+	const requests = requestMessages(connection, stream, durable, over);
 	try {
-		while (!over.aborted && !ended) {
-			const batch = arrived.splice(0, MAX_BATCH);
+		while (!over.aborted) {
+			const batch = await requests.next();
 			const wanted = batch.filter((message) => wants(subscription, message.subject.slice(prefix.length)));
 			const events = wanted.flatMap((message) => decode(message, logger));
 			if (events.length > 0) await subscription.handle(events);
-			for (const message of batch) message.ack();
+			for (const message of batch) message.respond();
 			if (batch.length > 0) onProgress();
-			else await new Promise<void>((resolve) => (wake = resolve));
 		}
 	} finally {
-		await messages.close();
+		requests.close();
 	}
-	if (!signal.aborted) throw ended ?? new Error("the connection was lost");
+	if (!signal.aborted) throw new Error("the connection was lost");
 }
 
 /** The event in `message`; none when somebody else has written something else to the subject. */
-function decode(message: JsMsg, logger: BusLogger): Envelope[] {
+function decode(message: Msg, logger: BusLogger): Envelope[] {
 	try {
 		const event = message.json<Envelope>();
 		if (!isEnvelope(event)) throw new Error("it lacks what every event has");
 		return [event];
 	} catch (error) {
-		logger.error(`Message ${message.seq} of the stream is no event and is dropped`, error);
+		logger.error(`A message under ${message.subject} is no event and is dropped`, error);
 		return [];
 	}
 }

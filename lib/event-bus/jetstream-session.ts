@@ -1,21 +1,17 @@
 import {
 	type ConnectionOptions,
 	connect,
-	DiscardPolicy,
-	Events,
 	type JetStreamClient,
 	type JetStreamManager,
 	type NatsConnection,
-	NatsError,
-	nanos,
-	RetentionPolicy,
-	StorageType,
 } from "nats";
+import { ensureStream, type StreamOptions } from "./jetstream-stream.ts";
 import { pause } from "./leader.ts";
 import type { BusLogger } from "./transport.ts";
 
 /** A connection whose stream was there a moment ago. */
 export interface Session {
+	readonly connection: NatsConnection;
 	readonly js: JetStreamClient;
 	readonly jsm: JetStreamManager;
 	/** When the stream was made: tells it from one of the same name that was made later. */
@@ -35,19 +31,17 @@ export interface Sessions {
 	close(): Promise<void>;
 }
 
-interface SessionOptions {
+interface SessionOptions extends StreamOptions {
 	/** `nats://user:password@host:port`, more than one by commas. */
 	readonly servers: string;
-	readonly stream: string;
-	/** What the stream takes. */
-	readonly subject: string;
-	/** How many servers keep it. */
-	readonly replicas: number;
-	readonly logger: BusLogger;
 }
 
-/** Covers a relay's repeats; the inbox drops those that come later. The server keeps such ids in memory. */
-const DUPLICATE_WINDOW_MS = 30_000;
+/** A connection, until it is lost. */
+interface Link {
+	readonly connection: NatsConnection;
+	readonly lost: AbortSignal;
+}
+
 const API_TIMEOUT_MS = 3_000;
 const RECONNECT_MS = 250;
 /** A server that answers no ping for 6 s is taken for dead. */
@@ -55,36 +49,40 @@ const PING_INTERVAL_MS = 3_000;
 const MAX_PINGS_OUT = 2;
 const FLUSH_LIMIT_MS = 2_000;
 
-/** Error codes of JetStream's API. */
-export const NO_MESSAGE_FOUND = 10_037;
-const STREAM_NAME_IN_USE = 10_058;
-
-/** Connects to NATS, again whenever the connection breaks. */
-export function connectSessions({ servers, stream, subject, replicas, logger }: SessionOptions): Sessions {
+/**
+ * Connects to NATS, again whenever the connection breaks. Each time by a new one: the client's own reconnection gives
+ * up when it is refused twice, and would send what was published meanwhile before anybody has looked at the stream.
+ */
+export function connectSessions(options: SessionOptions): Sessions {
+	const { servers, logger } = options;
 	const closing = new AbortController();
-	const connecting = connectPatiently(connectionOptions(servers), logger, closing.signal);
-	let connection: NatsConnection | null = null;
-	let lost = new AbortController();
+	const connected = Promise.withResolvers<void>();
+	let link: Link | null = null;
 	let current: Promise<Session> | null = null;
-	void watch();
+	const running = stayConnected();
 
-	async function watch(): Promise<void> {
-		connection = await connecting;
-		for await (const status of connection?.status() ?? []) {
-			if (status.type !== Events.Disconnect && status.type !== Events.Reconnect) continue;
-			lost.abort();
+	async function stayConnected(): Promise<void> {
+		for (;;) {
+			const connection = await connectPatiently(connectionOptions(servers), logger, closing.signal);
+			if (!connection) return;
+			const lost = new AbortController();
+			link = { connection, lost: lost.signal };
+			connected.resolve();
+			await connection.closed();
+			link = null;
 			current = null;
-			if (status.type === Events.Reconnect) lost = new AbortController();
+			lost.abort();
+			await pause(RECONNECT_MS, closing.signal);
 		}
 	}
 
 	async function open(): Promise<Session> {
-		await atMost(API_TIMEOUT_MS, connecting);
-		const { signal } = lost;
-		if (!connection || signal.aborted) throw new Error("NATS cannot be reached");
+		await atMost(API_TIMEOUT_MS, connected.promise);
+		if (!link) throw new Error("NATS cannot be reached");
+		const { connection, lost } = link;
 		const jsm = await connection.jetstreamManager({ timeout: API_TIMEOUT_MS, checkAPI: false });
-		const store = await ensureStream(jsm, stream, subject, replicas);
-		return { js: jsm.jetstream(), jsm, store, lost: signal };
+		const store = await ensureStream(jsm, options);
+		return { connection, js: jsm.jetstream(), jsm, store, lost };
 	}
 
 	return {
@@ -105,41 +103,15 @@ export function connectSessions({ servers, stream, subject, replicas, logger }: 
 			closing.abort();
 			await atMost(
 				FLUSH_LIMIT_MS,
-				connection?.flush().catch(() => {}),
+				link?.connection.flush().catch(() => {}),
 			);
-			await connection?.close();
+			await link?.connection.close();
+			await running;
 		},
 	};
 }
 
-/** Whether `error` is JetStream's answer with `code`. */
-export function isApiError(error: unknown, code: number): boolean {
-	return error instanceof NatsError && error.api_error?.err_code === code;
-}
-
-/** Makes the stream if it is not there; gives the time when it was made. */
-async function ensureStream(jsm: JetStreamManager, name: string, subject: string, replicas: number): Promise<string> {
-	const config = {
-		name,
-		num_replicas: replicas,
-		subjects: [subject],
-		storage: StorageType.File,
-		retention: RetentionPolicy.Limits,
-		// A full store refuses: the events stay in their outboxes. The other policy would drop unhandled ones.
-		discard: DiscardPolicy.New,
-		// Nothing goes by age alone: `forget` knows what has been handled.
-		max_age: 0,
-		duplicate_window: nanos(DUPLICATE_WINDOW_MS),
-	};
-	try {
-		return (await jsm.streams.add(config)).created;
-	} catch (error) {
-		if (!isApiError(error, STREAM_NAME_IN_USE)) throw error;
-		return (await jsm.streams.update(name, config)).created;
-	}
-}
-
-/** A connection that then repairs itself for ever; null when `signal` aborts before there is one. */
+/** A connection; null when `signal` aborts before there is one. */
 async function connectPatiently(
 	options: ConnectionOptions,
 	logger: BusLogger,
@@ -147,9 +119,11 @@ async function connectPatiently(
 ): Promise<NatsConnection | null> {
 	for (let failures = 0; !signal.aborted; failures++) {
 		try {
-			return await connect(options);
+			const connection = await connect(options);
+			if (!signal.aborted) return connection;
+			await connection.close();
 		} catch (error) {
-			if (failures === 0) logger.warn("The event bus cannot connect to NATS yet", error);
+			if (failures === 0) logger.warn("The event bus cannot connect to NATS", error);
 			await pause(RECONNECT_MS, signal);
 		}
 	}
@@ -162,8 +136,8 @@ function connectionOptions(servers: string): ConnectionOptions {
 	return {
 		servers: urls.map((url) => url.host),
 		name: "event bus",
-		maxReconnectAttempts: -1,
-		reconnectTimeWait: RECONNECT_MS,
+		reconnect: false,
+		timeout: API_TIMEOUT_MS,
 		pingInterval: PING_INTERVAL_MS,
 		maxPingOut: MAX_PINGS_OUT,
 		// A stack trace for each of thousands of requests a second costs a fifth of the throughput.

@@ -1,7 +1,9 @@
 import type { Envelope } from "../../contracts/events.ts";
 import { forgetHandled, handledUpTo, waitingFor } from "./jetstream-places.ts";
 import { pullEvents } from "./jetstream-pull.ts";
-import { connectSessions, isApiError, NO_MESSAGE_FOUND, type Session } from "./jetstream-session.ts";
+import { connectSessions, type Session } from "./jetstream-session.ts";
+import { isApiError, NO_MESSAGE_FOUND } from "./jetstream-stream.ts";
+import { withPredecessors } from "./predecessors.ts";
 import { EVERY_SOURCE, placeOf, sourceOf } from "./sources.ts";
 import type { BusLogger, Receipt, Subscription, Transport } from "./transport.ts";
 
@@ -33,17 +35,16 @@ export function jetStreamTransport({ servers, namespace, replicas = 1, logger }:
 			if (!held) sessions.renew();
 			return held;
 		},
-		handledUpTo: ({ store, sequence }, sources) =>
+		handledUpTo: (receipt, sources) =>
 			sessions.use(async ({ jsm }) => {
-				const handled = await handledUpTo(jsm, stream, sequence, (subject) => tells(subject, prefix, sources));
-				if ((await jsm.streams.info(stream)).created === store) return handled;
-				// In another store the sequence means something else. This session may be the one that has not noticed.
-				sessions.renew();
-				return new Map();
+				const handled = await handledUpTo(jsm, stream, receipt, (subject) => tells(subject, prefix, sources));
+				// This session may be the one that has not noticed.
+				if (!handled) sessions.renew();
+				return handled ?? new Map();
 			}),
 		consume(subscription) {
 			const stopping = new AbortController();
-			const sources = sourcesOf(subscription).map(({ durable, filter }) => ({
+			const sources = sourcesOf(subscription).map(({ durable, filter, types }) => ({
 				open: sessions.open,
 				stream,
 				prefix,
@@ -51,6 +52,7 @@ export function jetStreamTransport({ servers, namespace, replicas = 1, logger }:
 				logger,
 				durable,
 				filter: prefix + filter,
+				types,
 			}));
 			const running = subscription.exclusively(async (signal) => {
 				await Promise.all(sources.map((source) => pullEvents(source, signal)));
@@ -73,7 +75,7 @@ export function jetStreamTransport({ servers, namespace, replicas = 1, logger }:
 /** All events are on their way before the first is acknowledged; one connection keeps their order. */
 async function publish({ js, store }: Session, prefix: string, events: readonly Envelope[]): Promise<Receipt | null> {
 	const acks = await Promise.all(
-		events.map((event) =>
+		withPredecessors(events).map((event) =>
 			js.publish(prefix + event.type, JSON.stringify(event), { msgID: event.event_id, timeout: PUBLISH_TIMEOUT_MS }),
 		),
 	);
@@ -107,10 +109,11 @@ function tells(subject: string, prefix: string, sources: readonly string[]): boo
  * One consumer for each source: it gets the only type that is wanted of it, or all types and drops those that are not.
  * One for each type would lose the order within an aggregate; one with several filters is beyond nats-server 2.9.
  */
-function sourcesOf({ name, types }: Subscription): { readonly durable: string; readonly filter: string }[] {
-	if (types.includes("*")) return [{ durable: placeOf(name, EVERY_SOURCE), filter: ">" }];
-	return [...Map.groupBy(types, sourceOf)].map(([source, [type = "", ...more]]) => ({
+function sourcesOf({ name, types }: Subscription) {
+	if (types.includes("*")) return [{ durable: placeOf(name, EVERY_SOURCE), filter: ">", types: [">"] }];
+	return [...Map.groupBy(types, sourceOf)].map(([source, ofSource]) => ({
 		durable: placeOf(name, source),
-		filter: more.length > 0 ? `${source}.*` : type,
+		filter: ofSource.length === 1 ? (ofSource[0] ?? "") : `${source}.*`,
+		types: ofSource,
 	}));
 }

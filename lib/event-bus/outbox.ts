@@ -4,6 +4,7 @@ import type { Events } from "../../contracts/index.ts";
 import type { Origin } from "../caller.ts";
 import type { Db, Tx } from "../db.ts";
 import { newId } from "../id.ts";
+import { bytesOf, MAX_BYTES, MAX_EVENTS } from "./bounds.ts";
 import { dropCheckpoint, lastHandled } from "./floor.ts";
 import { sourceOf, tellerOf } from "./sources.ts";
 import type { Receipt } from "./transport.ts";
@@ -75,21 +76,34 @@ function dataOf({ type, aggregate_id, data }: Staged): string {
 	return text;
 }
 
+/** Some events of the outbox that the transport has not accepted yet. */
+export interface Batch {
+	readonly entries: readonly Unpublished[];
+	/** How long their data is. */
+	readonly bytes: number;
+	/** Whether there may be more behind them. */
+	readonly more: boolean;
+}
+
 /**
- * The first `limit` unpublished events. Their order is that of each aggregate: a position is drawn under the
- * aggregate's row lock, so the earlier event has the lower one, and whoever sees the later sees the earlier.
+ * The first unpublished events, as many as are handled together. Their order is that of each aggregate: a position is
+ * drawn under the aggregate's row lock, so the earlier event has the lower one, and whoever sees the later sees the
+ * earlier.
  */
-export async function nextUnpublished(tx: Tx, limit: number): Promise<readonly Unpublished[]> {
+export async function nextUnpublished(tx: Tx): Promise<Batch> {
 	// An array, not a join: the planner must never walk the whole outbox for the few rows of the queue.
 	const rows = await tx.query<OutboxRow>(
 		`SELECT position, event_id, type, aggregate_id, aggregate_seq, version, data, correlation_id, causation_id,
-			actor, occurred_at
-		FROM outbox
-		WHERE position = ANY (ARRAY(SELECT position FROM outbox_queue ORDER BY position LIMIT $1))
-		ORDER BY position`,
-		[limit],
+			actor, occurred_at, up_to::float8 AS bytes
+		FROM (
+			SELECT outbox.*, size, sum(size) OVER (ORDER BY position ROWS UNBOUNDED PRECEDING) AS up_to
+			FROM outbox, LATERAL (SELECT ${bytesOf("data")} AS size) s
+			WHERE position = ANY (ARRAY(SELECT position FROM outbox_queue ORDER BY position LIMIT ${MAX_EVENTS}))
+		) next
+		WHERE up_to - size < ${MAX_BYTES} ORDER BY position`,
 	);
-	return rows.map(({ position, occurred_at, ...event }) => ({
+	const bytes = rows.at(-1)?.bytes ?? 0;
+	const entries = rows.map(({ position, occurred_at, bytes: _, ...event }) => ({
 		position,
 		event: {
 			...event,
@@ -98,12 +112,15 @@ export async function nextUnpublished(tx: Tx, limit: number): Promise<readonly U
 			aggregate_seq: Number(event.aggregate_seq),
 		},
 	}));
+	return { entries, bytes, more: entries.length === MAX_EVENTS || bytes >= MAX_BYTES };
 }
 
 type OutboxRow = Omit<Envelope, "source" | "timestamp" | "aggregate_seq"> & {
 	readonly position: string;
 	readonly aggregate_seq: string;
 	readonly occurred_at: Date;
+	/** Of this and all before it. */
+	readonly bytes: number;
 };
 
 /** Whether any event waits to be published. */

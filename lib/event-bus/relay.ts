@@ -3,7 +3,7 @@ import { failpoint } from "../failpoint.ts";
 import { LOCKS } from "../locks.ts";
 import { type Floor, keepFloor, nextFloor, receiptToAsk, type Sight, sightFloor } from "./floor.ts";
 import { pause, tryLock } from "./leader.ts";
-import { hasUnpublished, lastReceipt, markPublished, nextUnpublished, refill, type Unpublished } from "./outbox.ts";
+import { type Batch, hasUnpublished, lastReceipt, markPublished, nextUnpublished, refill } from "./outbox.ts";
 import { sourcesToldBy } from "./sources.ts";
 import { type BusLogger, backoffMs, type Receipt, type Transport } from "./transport.ts";
 
@@ -25,8 +25,6 @@ export interface Relay {
 	stop(): Promise<void>;
 }
 
-/** Large enough that a round's fixed costs do not matter, small enough that a failed one is cheap to repeat. */
-const BATCH = 500;
 /** How soon events are seen that another process has committed or left behind. */
 const POLL_MS = 200;
 /** After a kick, what commits within this time shares the round. */
@@ -126,28 +124,31 @@ function publishNext(options: RelayOptions, isFloorDue: boolean): Promise<boolea
 			tryLock(tx, LOCKS.relay),
 			lastReceipt(tx),
 			isFloorDue ? sightFloor(tx) : null,
-			nextUnpublished(tx, BATCH),
+			nextUnpublished(tx),
 		]);
 		if (!locked) return false;
 		const lost = async () => earlier !== null && !(await transport.holds(earlier));
 		// Asked before, lest these events overtake those that were lost; and after, since this batch's receipt would
 		// hide a loss that came between.
 		if (await lost()) return publishAgain(tx, options);
-		if (batch.length === 0 && !sight) return false;
+		if (batch.entries.length === 0 && !sight) return false;
 		const receipt = furthest(earlier, await publish(transport, batch));
-		const floor = sight && receipt && batch.length < BATCH ? await askForFloor(options, sight, receipt) : null;
+		const floor = sight && receipt && !batch.more ? await askForFloor(options, sight, receipt) : null;
 		if (await lost()) return publishAgain(tx, options);
 		// No commit of the path of money: a mark that a crash of the server undoes is made again.
 		tx.execute("SET LOCAL synchronous_commit = off");
-		if (batch.length > 0) markPublished(tx, batch, receipt);
+		if (batch.entries.length > 0) markPublished(tx, batch.entries, receipt);
 		if (floor) keepFloor(tx, floor);
-		return batch.length === BATCH;
+		return batch.more;
 	});
 }
 
-async function publish(transport: Transport, batch: readonly Unpublished[]): Promise<Receipt | null> {
-	if (batch.length === 0) return null;
-	const receipt = await transport.publish(batch.map((entry) => entry.event));
+async function publish(transport: Transport, { entries, bytes }: Batch): Promise<Receipt | null> {
+	if (entries.length === 0) return null;
+	const receipt = await transport.publish(
+		entries.map((entry) => entry.event),
+		bytes,
+	);
 	failpoint("relay.after_publish");
 	return receipt;
 }

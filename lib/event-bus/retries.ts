@@ -1,14 +1,14 @@
+import type { Tx } from "../db.ts";
 import { LOCKS } from "../locks.ts";
+import { MAX_EVENTS } from "./bounds.ts";
 import type { Handling } from "./consumer.ts";
 import { dueAggregates, type KeptDelivery, postpone, readDue, settle } from "./deliveries.ts";
-import { isTemporary } from "./failures.ts";
+import { isTemporary, PATIENCE_MS, tooEarly } from "./failures.ts";
 import { pause, tryLock } from "./leader.ts";
 import { backoffMs } from "./transport.ts";
 
 const POLL_MS = 200;
 const MAX_AGGREGATES_PER_POLL = 100;
-/** The most events of one aggregate that one transaction takes. */
-const MAX_CHAIN = 500;
 
 /** Tries the events that were set aside again, as they are due. */
 export function startRetries(handling: Handling): { stop(): Promise<void> } {
@@ -22,7 +22,7 @@ export function startRetries(handling: Handling): { stop(): Promise<void> } {
 			more = false;
 			try {
 				for (const aggregateId of await dueAggregates(handling.db, MAX_AGGREGATES_PER_POLL)) {
-					if (!stopping.signal.aborted && (await retry(handling, aggregateId, MAX_CHAIN))) more = true;
+					if (!stopping.signal.aborted && (await retry(handling, aggregateId, MAX_EVENTS))) more = true;
 				}
 				failures = 0;
 			} catch (error) {
@@ -51,6 +51,7 @@ async function retry(handling: Handling, aggregateId: string, limit: number): Pr
 		await handling.db.transaction(async (tx) => {
 			chain = (await tryLock(tx, LOCKS.retry)) ? await readDue(tx, aggregateId, limit) : [];
 			const events = chain.map((kept) => kept.event);
+			await expectPredecessors(handling, tx, chain);
 			await handling.run(tx, events);
 			settle(tx, chain);
 		});
@@ -63,4 +64,11 @@ async function retry(handling: Handling, aggregateId: string, limit: number): Pr
 		await handling.db.transaction((tx) => postpone(tx, head, fate));
 		return false;
 	}
+}
+
+/** Rejects while an event has yet to come that was told before these; for a minute, for it may never come. */
+async function expectPredecessors({ predecessors }: Handling, tx: Tx, chain: readonly KeptDelivery[]): Promise<void> {
+	const young = chain.filter(({ ageMs }) => ageMs < PATIENCE_MS).map(({ event }) => event);
+	const missed = await predecessors?.missed(tx, young);
+	if (missed && missed.size > 0) throw tooEarly("An event of its aggregate before it has yet to come");
 }

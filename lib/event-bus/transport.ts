@@ -38,8 +38,11 @@ export interface Consumption {
  * of one aggregate in order. An event that is repeated may come late.
  */
 export interface Transport {
-	/** Resolves when all of `events` are accepted for delivery; when it rejects, any of them may or may not be. */
-	publish(events: readonly Envelope[]): Promise<Receipt | null>;
+	/**
+	 * Resolves when all of `events`, of `bytes` in all, are accepted for delivery; when it rejects, any of them may or
+	 * may not be.
+	 */
+	publish(events: readonly Envelope[], bytes?: number): Promise<Receipt | null>;
 	/** False when some of what was accepted up to `receipt` may be lost: it is then to be published again. */
 	holds(receipt: Receipt): Promise<boolean>;
 	/**

@@ -10,12 +10,13 @@ export function tracedTransport(broker: ServiceBroker, service: string, transpor
 	if (!tracing) return transport;
 	return {
 		...transport,
-		publish: (events) =>
+		publish: (events, bytes) =>
 			transport.publish(
 				events.map((event) => {
 					const traceparent = tracing.noted(service, event.correlation_id);
 					return traceparent === undefined ? event : { ...event, traceparent };
 				}),
+				bytes,
 			),
 	};
 }

@@ -11,7 +11,7 @@ const sightOf = ({ db }: Source) => db.transaction(sightFloor);
 
 /** Takes all that waits off the queue, as a relay does. */
 async function publishAll({ db }: Source): Promise<void> {
-	await db.transaction(async (tx) => markPublished(tx, await nextUnpublished(tx, 1_000), RECEIPT));
+	await db.transaction(async (tx) => markPublished(tx, (await nextUnpublished(tx)).entries, RECEIPT));
 }
 
 async function keep({ db }: Source, floor: Partial<Floor>): Promise<void> {
@@ -21,7 +21,7 @@ async function keep({ db }: Source, floor: Partial<Floor>): Promise<void> {
 /** The positions that are queued after the transport has lost events. */
 async function refilled({ db }: Source, audience: readonly string[] = ["a"]): Promise<readonly number[]> {
 	await db.transaction((tx) => refill(tx, audience));
-	return (await db.transaction((tx) => nextUnpublished(tx, 1_000))).map(({ position }) => Number(position));
+	return (await db.transaction(nextUnpublished)).entries.map(({ position }) => Number(position));
 }
 
 test("in a new outbox, or one from before floors, nothing is known to be handled", async () => {

@@ -115,9 +115,9 @@ async function tellAll(source: Source): Promise<readonly Envelope[]> {
 			source,
 			aggregates.flatMap(({ aggregate_id, quota }) => eventsOf(source, aggregate_id, 1, quota)),
 		);
-		const told = await nextUnpublished(tx, EVENTS);
-		markPublished(tx, told, null);
-		return told.map(({ event }) => event);
+		const { entries } = await nextUnpublished(tx);
+		markPublished(tx, entries, null);
+		return entries.map(({ event }) => event);
 	});
 }
 

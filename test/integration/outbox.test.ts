@@ -23,7 +23,7 @@ const loggedIn = (aggregate: string, sequence: number, data: object = {}): Stage
 test("an event that is staged has all its fields, its time in milliseconds, and waits to be published", async () => {
 	const { db } = await newSource();
 	await db.transaction((tx) => stage(tx, "auth", [loggedIn("s", 1, { user_id: "ann\u0000" }), loggedIn("s", 2)]));
-	const [first, second] = await db.transaction((tx) => nextUnpublished(tx, 10));
+	const [first, second] = (await db.transaction(nextUnpublished)).entries;
 	expect(first?.event).toEqual({
 		event_id: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7/),
 		type: "auth.logged_in",

@@ -12,14 +12,18 @@ import { until } from "../../support/until.ts";
 const SHORT_RETRY_MS = 5;
 /** Short enough for a test to see the floor move. */
 const SHORT_FLOOR_MS = 50;
+const MAX_REPEATS = 5;
 
 type Handle = (tx: Tx, events: readonly Envelope[]) => Promise<void>;
 
 /** A service that tells events. */
 export interface Source {
 	readonly db: Db;
-	/** Tells `count` further events of each aggregate, in one transaction, the aggregates taking turns. */
-	tell(aggregates: readonly string[], count?: number, type?: Staged["type"]): Promise<void>;
+	/**
+	 * Tells `count` further events of each aggregate, in one transaction, the aggregates taking turns; `text` is part of
+	 * their data.
+	 */
+	tell(aggregates: readonly string[], count?: number, type?: Staged["type"], text?: string): Promise<void>;
 	/** A relay, as one more node of the service would run it; its events are for those at the places `audience`. */
 	startRelay(transport: Transport, audience?: readonly string[]): Relay;
 	/** Breaks the connections of relays that are at work. */
@@ -70,7 +74,7 @@ export async function newSource(): Promise<Source> {
 	const relays: Relay[] = [];
 	return {
 		db,
-		async tell(aggregates, count = 1, type = "orders.created") {
+		async tell(aggregates, count = 1, type = "orders.created", text = "") {
 			const events = Array.from({ length: count }, () =>
 				aggregates.map((id) => {
 					const sequence = (told.get(id) ?? 0) + 1;
@@ -79,7 +83,7 @@ export async function newSource(): Promise<Source> {
 						type,
 						aggregate_id: id,
 						aggregate_seq: sequence,
-						data: { n: sequence },
+						data: { n: sequence, text },
 						correlation_id: "c",
 						actor: null,
 					};
@@ -164,4 +168,22 @@ export function onlyOf(aggregate: string, keys: readonly string[]): readonly str
 /** `aggregate:1` to `aggregate:count`. */
 export function inOrder(aggregate: string, count: number): readonly string[] {
 	return Array.from({ length: count }, (_, i) => `${aggregate}:${i + 1}`);
+}
+
+/** `transport` that hands over each event up to five times, in pieces and in any order. */
+export function unruly(transport: Transport): Transport {
+	return {
+		...transport,
+		consume: (subscription) =>
+			transport.consume({
+				...subscription,
+				async handle(events) {
+					const pile = events.flatMap((event) =>
+						Array<Envelope>(1 + Math.floor(Math.random() * MAX_REPEATS)).fill(event),
+					);
+					pile.sort(() => Math.random() - 0.5);
+					while (pile.length > 0) await subscription.handle(pile.splice(0, 1 + Math.floor(Math.random() * 20)));
+				},
+			}),
+	};
 }

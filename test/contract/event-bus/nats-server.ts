@@ -12,7 +12,8 @@ import { until } from "../../support/until.ts";
 /** A nats-server with JetStream on a free port of this machine. */
 export interface NatsServer {
 	readonly url: string;
-	start(): Promise<void>;
+	/** Starts it again, with more `flags` of its command line if need be. */
+	start(...flags: readonly string[]): Promise<void>;
 	/** Ends it as a crash would. */
 	kill(): Promise<void>;
 	/** Stops it where it stands, until it is resumed. */
@@ -39,8 +40,8 @@ export async function startNatsServer(sandbox?: Sandbox): Promise<NatsServer> {
 	const wipe = () => rm(store, { recursive: true, force: true });
 	let child: ChildProcess | null = null;
 
-	async function start(): Promise<void> {
-		child = spawn("nats-server", ["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", folder], {
+	async function start(...flags: readonly string[]): Promise<void> {
+		child = spawn("nats-server", ["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", folder, ...flags], {
 			stdio: "ignore",
 			env: { ...process.env, PATH: `${process.env["PATH"]}${path.delimiter}${SYSTEM_PATH}` },
 		});

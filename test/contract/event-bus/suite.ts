@@ -1,16 +1,19 @@
+import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Envelope } from "../../../contracts/events.ts";
 import { openDb, type Tx } from "../../../lib/db.ts";
+import { MAX_BYTES } from "../../../lib/event-bus/bounds.ts";
 import { tooEarly } from "../../../lib/event-bus/consumer.ts";
 import { FIRST_RETRY_MS } from "../../../lib/event-bus/failures.ts";
 import { lastReceipt, outboxBacklog } from "../../../lib/event-bus/outbox.ts";
 import type { Receipt, Transport } from "../../../lib/event-bus/transport.ts";
 import { serverUrl } from "../../support/databases.ts";
 import { until } from "../../support/until.ts";
-import { atTheEnd, cleanUp, inOrder, keyOf, newSink, newSource, onlyOf, type Sink } from "./harness.ts";
+import { atTheEnd, cleanUp, inOrder, keyOf, newSink, newSource, onlyOf, type Sink, unruly } from "./harness.ts";
 
 const AGGREGATES = Array.from({ length: 10 }, (_, i) => `a${i}`);
-const MAX_REPEATS = 5;
+/** As large as an event may be, nearly. */
+const LARGE = 700 * 1_024;
 /** By so much a poison event may delay those of other aggregates. */
 const MAX_DELAY_MS = 1_000;
 /** A machine that stalls may delay one of them by more; a consumer that waits for the last try does so for 12.8 s. */
@@ -187,6 +190,28 @@ export function describeEventBus(connect: () => Transport): void {
 		expect(await sink.deliveries()).toEqual([]);
 	});
 
+	test("what was set aside by a node of a newer version waits for one that handles its type", async () => {
+		const transport = node();
+		const [source, sink] = [await newSource(), await newSink("sink")];
+		const types = ["orders.created", "orders.executed"];
+		source.startRelay(transport);
+		const newer = sink.start(transport, {
+			types,
+			firstRetryMs: PATIENCE_MS,
+			handle: () => Promise.reject(new Error("it cannot yet")),
+		});
+		await source.tell(["a"], 1, "orders.executed");
+		await until(async () => (await sink.deliveries()).length === 1);
+		await newer.stop();
+		await sink.db.query("UPDATE deliveries SET next_try_at = now()");
+		const older = sink.start(transport, { types: ["orders.created"] });
+		await until(async () => (await sink.deliveries())[0]?.state !== "retrying");
+		await older.stop();
+		expect(await sink.deliveries()).toEqual([{ key: "a:1", state: "parked", attempts: 1 }]);
+		sink.start(transport, { types });
+		await sink.has(1);
+	});
+
 	test("while a consumer's database is down its events wait, and no try is counted", async () => {
 		const transport = node();
 		const [source, sink, other] = [await newSource(), await newSink("sink"), await newSink("other")];
@@ -228,6 +253,30 @@ export function describeEventBus(connect: () => Transport): void {
 		expect(crashes).toBeLessThan(0);
 		await sink.has(50);
 		for (const aggregate of AGGREGATES) expect(onlyOf(aggregate, await sink.seen())).toEqual(inOrder(aggregate, 5));
+	});
+
+	test("of large events no more are published or handled at once than may be held", async () => {
+		const transport = node();
+		const [source, sink] = [await newSource(), await newSink("sink")];
+		const sizes: number[] = [];
+		const note = (events: readonly Envelope[]) => void sizes.push(JSON.stringify(events).length);
+		const away = sink.start(transport);
+		await away.stop();
+		// One that the database compresses, and one that it cannot.
+		await source.tell(["a"], 40, "orders.created", "x".repeat(LARGE));
+		await source.tell(["a"], 40, "orders.created", randomBytes(LARGE / 2).toString("hex"));
+		sink.start(transport, { handle: async (_tx, events) => note(events) });
+		source.startRelay({
+			...transport,
+			publish(events, bytes) {
+				note(events);
+				return transport.publish(events, bytes);
+			},
+		});
+		await sink.has(80, PATIENCE_MS);
+		expect(await sink.seen()).toEqual(inOrder("a", 80));
+		expect(Math.max(...sizes)).toBeLessThan(MAX_BYTES + 2 * LARGE);
+		expect(Math.max(...sizes)).toBeGreaterThan(MAX_BYTES / 2);
 	});
 
 	test("several relays of one service keep the order and repeat no effect", async () => {
@@ -332,22 +381,4 @@ async function addToBalances(tx: Tx, events: readonly Envelope[]): Promise<void>
 
 function balancesOf({ db }: Sink): Promise<readonly Balance[]> {
 	return db.query("SELECT * FROM balances ORDER BY aggregate_id");
-}
-
-/** `transport` that hands over each event up to five times, in pieces and in any order. */
-function unruly(transport: Transport): Transport {
-	return {
-		...transport,
-		consume: (subscription) =>
-			transport.consume({
-				...subscription,
-				async handle(events) {
-					const pile = events.flatMap((event) =>
-						Array<Envelope>(1 + Math.floor(Math.random() * MAX_REPEATS)).fill(event),
-					);
-					pile.sort(() => Math.random() - 0.5);
-					while (pile.length > 0) await subscription.handle(pile.splice(0, 1 + Math.floor(Math.random() * 20)));
-				},
-			}),
-	};
 }
