@@ -2,6 +2,7 @@ import type net from "node:net";
 import type { ServiceBroker } from "moleculer";
 import { env, setDatabaseUrls } from "../lib/env.ts";
 import { SERVICE_NAMES, STATEFUL_SERVICES } from "../lib/topology.ts";
+import { refuseControl } from "./cluster/control.ts";
 import { type DatabaseUrls, migrateAll, openDatabases } from "./databases.ts";
 import { type DemoUsers, seedDemo } from "./demo.ts";
 import { claimInstance } from "./instance.ts";
@@ -34,7 +35,10 @@ export async function startEmbedded(progress: Progress): Promise<Embedded> {
 	};
 	try {
 		let ready: ServiceBroker | null = null;
-		const claim = await claimInstance(settings.dataDir, (socket, greeting) => serveRepl(socket, greeting, ready));
+		const claim = await claimInstance(settings.dataDir, (socket, greeting) => {
+			if ("control" in greeting) refuseControl(socket);
+			else serveRepl(socket, greeting, ready);
+		});
 		closers.push(claim.release);
 		// moleculer-web would end the process where it stands.
 		await expectFreePort(settings.port, settings.host, "npm start");

@@ -41,6 +41,15 @@ export async function serveControl(
 	socket.end();
 }
 
+/** Answers what is asked of a cluster where `npm start` runs. */
+export function refuseControl(socket: net.Socket): void {
+	const answers: readonly Answer[] = [
+		{ text: "Here 'npm start' runs, and no cluster: Ctrl-C stops it" },
+		{ ok: false },
+	];
+	socket.end(answers.map((answer) => `${JSON.stringify(answer)}\n`).join(""));
+}
+
 /** Has the cluster that runs on `dataDir` do `command`, and prints what it tells; gives whether all went well. */
 export async function sendCommand(dataDir: string, command: Command): Promise<boolean> {
 	const socket = await connectToInstance(dataDir);

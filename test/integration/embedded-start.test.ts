@@ -9,6 +9,7 @@ import { httpClient, logIn, type Reply } from "../support/http-client.ts";
 
 const START = path.join(import.meta.dirname, "../../cli/start.ts");
 const REPL = path.join(import.meta.dirname, "../../cli/repl.ts");
+const CLUSTER = path.join(import.meta.dirname, "../../cli/cluster.ts");
 const READY_MS = 30_000;
 
 // Several whole instances start and stop in one test.
@@ -73,6 +74,12 @@ describe("a newcomer's first start", () => {
 		expect(session).toContain("ONLINE");
 		expect(session).toMatch(/value: .*10000/);
 		expect((await httpClient(instance.url)("GET /health")).status).toBe(200);
+	});
+
+	test("says that it is no cluster to who asks it as one", () => {
+		const env = environment({ DATA_DIR: dataDir });
+		const asked = spawnSync(process.execPath, [CLUSTER, "status"], { env, encoding: "utf8", timeout: READY_MS });
+		expect([asked.status, asked.stdout]).toEqual([1, "Here 'npm start' runs, and no cluster: Ctrl-C stops it\n"]);
 	});
 
 	test("shows the last events, and those that come, in the REPL", async () => {
