@@ -2,6 +2,7 @@ import type { DeadLetter, DeadLetters } from "../../contracts/event-bus.ts";
 import type { Envelope } from "../../contracts/events.ts";
 import type { Db } from "../db.ts";
 import { pageOf } from "../page.ts";
+import { firstBytes } from "./bounds.ts";
 
 interface Row {
 	readonly envelope: Envelope;
@@ -23,14 +24,11 @@ export async function listDeadLetters(
 	after: string | null,
 	limit: number,
 ): Promise<DeadLetters> {
+	const dead = `SELECT * FROM deliveries
+		WHERE state = 'dead' AND ($1::uuid IS NULL OR event_id > $1) ORDER BY event_id LIMIT $2`;
 	const rows = await db.query<Row>(
-		`SELECT envelope, attempts, last_error, created_at FROM (
-			SELECT *, sum(bytes) OVER (ORDER BY event_id) - bytes AS bytes_before FROM (
-				SELECT *, octet_length(envelope::text) AS bytes FROM deliveries
-				WHERE state = 'dead' AND ($1::uuid IS NULL OR event_id > $1) ORDER BY event_id LIMIT $2
-			) AS first
-		) AS measured
-		WHERE bytes_before <= ${MAX_READ_BYTES} ORDER BY event_id`,
+		`SELECT envelope, attempts, last_error, created_at
+		FROM ${firstBytes(dead, "envelope", "event_id", MAX_READ_BYTES)} first ORDER BY event_id`,
 		[after, limit + 1],
 	);
 	const { items, next_cursor } = pageOf(

@@ -1,7 +1,7 @@
 import type { ConsumerBacklog } from "../../contracts/event-bus.ts";
 import type { Envelope } from "../../contracts/events.ts";
 import type { Db, Tx } from "../db.ts";
-import { bytesOf, MAX_BYTES } from "./bounds.ts";
+import { firstBytes } from "./bounds.ts";
 
 /** How an event stands that could not be handled. */
 export interface Fate {
@@ -111,16 +111,12 @@ export async function dueAggregates(db: Db, limit: number): Promise<readonly str
 
 /** The first waiting deliveries of an aggregate, in order and within bounds; none when its first one is not due. */
 export async function readDue(tx: Tx, aggregateId: string, limit: number): Promise<readonly KeptDelivery[]> {
+	const waiting = `SELECT * FROM deliveries
+		WHERE state <> 'dead' AND aggregate_id = $1 ORDER BY aggregate_seq LIMIT $2`;
 	const rows = await tx.query<{ envelope: Envelope; attempts: number; due: boolean; age: number }>(
 		`SELECT envelope, attempts, next_try_at <= now() AS due,
 			(extract(epoch FROM now() - created_at) * 1000)::float8 AS age
-		FROM (
-			SELECT d.*, size, sum(size) OVER (ORDER BY aggregate_seq ROWS UNBOUNDED PRECEDING) AS up_to
-			FROM (
-				SELECT * FROM deliveries WHERE state <> 'dead' AND aggregate_id = $1 ORDER BY aggregate_seq LIMIT $2
-			) d, LATERAL (SELECT ${bytesOf("envelope")} AS size) s
-		) first
-		WHERE up_to - size < ${MAX_BYTES} ORDER BY aggregate_seq`,
+		FROM ${firstBytes(waiting, "envelope", "aggregate_seq")} first ORDER BY aggregate_seq`,
 		[aggregateId, limit],
 	);
 	if (!rows[0]?.due) return [];

@@ -4,7 +4,7 @@ import type { Events } from "../../contracts/index.ts";
 import type { Origin } from "../caller.ts";
 import type { Db, Tx } from "../db.ts";
 import { newId } from "../id.ts";
-import { bytesOf, MAX_BYTES, MAX_EVENTS } from "./bounds.ts";
+import { firstBytes, MAX_BYTES, MAX_EVENTS } from "./bounds.ts";
 import { dropCheckpoint, lastHandled } from "./floor.ts";
 import { sourceOf, tellerOf } from "./sources.ts";
 import type { Receipt } from "./transport.ts";
@@ -92,15 +92,12 @@ export interface Batch {
  */
 export async function nextUnpublished(tx: Tx): Promise<Batch> {
 	// An array, not a join: the planner must never walk the whole outbox for the few rows of the queue.
+	const queued = `SELECT * FROM outbox
+		WHERE position = ANY (ARRAY(SELECT position FROM outbox_queue ORDER BY position LIMIT ${MAX_EVENTS}))`;
 	const rows = await tx.query<OutboxRow>(
 		`SELECT position, event_id, type, aggregate_id, aggregate_seq, version, data, correlation_id, causation_id,
 			actor, occurred_at, up_to::float8 AS bytes
-		FROM (
-			SELECT outbox.*, size, sum(size) OVER (ORDER BY position ROWS UNBOUNDED PRECEDING) AS up_to
-			FROM outbox, LATERAL (SELECT ${bytesOf("data")} AS size) s
-			WHERE position = ANY (ARRAY(SELECT position FROM outbox_queue ORDER BY position LIMIT ${MAX_EVENTS}))
-		) next
-		WHERE up_to - size < ${MAX_BYTES} ORDER BY position`,
+		FROM ${firstBytes(queued, "data", "position")} next ORDER BY position`,
 	);
 	const bytes = rows.at(-1)?.bytes ?? 0;
 	const entries = rows.map(({ position, occurred_at, bytes: _, ...event }) => ({
