@@ -41,7 +41,7 @@ export type NewApiKey = WithSecret<Omit<ApiKey, "last_used_at">>;
 export type SigningKeyState = "published" | "signing" | "retired";
 
 /** A key of access tokens, as an admin sees it. */
-export interface KeyOfTokens {
+export interface SigningKey {
 	readonly kid: string;
 	readonly state: SigningKeyState;
 	readonly created_at: Timestamp;
@@ -111,12 +111,12 @@ export interface AuthApi {
 	verifyApiKey(params: { readonly key_id: string; readonly secret_hash: string }): VerifiedApiKey;
 	jwks(): JsonWebKeySet;
 	/** The keys of access tokens, newest first. */
-	signingKeys(): readonly KeyOfTokens[];
+	signingKeys(): readonly SigningKey[];
 	/**
 	 * Adds a key of access tokens, which signs after ten minutes; while one waits for that nothing changes. When the
 	 * keys are `compromised` it signs at once and every access token of before is refused. Gives what there is then.
 	 */
-	rotateSigningKey(params: { readonly compromised?: boolean }): readonly KeyOfTokens[];
+	rotateSigningKey(params: { readonly compromised?: boolean }): readonly SigningKey[];
 	/** For the gateway: what ended since `since`, or while it may still be remembered as good, page by page. */
 	revocations(params: { readonly since: Timestamp | null; readonly cursor?: string }): Revocations;
 }

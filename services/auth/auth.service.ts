@@ -14,7 +14,7 @@ import { listSessions, revocations } from "./auth.queries.ts";
 import { sweepSessions } from "./auth.store.ts";
 import { changePassword, resetPassword } from "./password.commands.ts";
 import { MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, type Passwords, passwords } from "./passwords.ts";
-import { keysOfTokens, openSigner, publicKeys, rotateSigningKey, type Sign, sweepSigningKeys } from "./signing-keys.ts";
+import { openSigner, publicKeys, rotateSigningKey, type Sign, signingKeys, sweepSigningKeys } from "./signing-keys.ts";
 
 const SWEEP_INTERVAL_MS = 10 * 60 * 1000;
 
@@ -160,7 +160,7 @@ const auth: TypedService<"auth", {}, Database & Outbox & Idempotency & Parts> = 
 		signingKeys: {
 			auth: "admin",
 			handler() {
-				return keysOfTokens(this.db);
+				return signingKeys(this.db);
 			},
 		},
 		rotateSigningKey: {

@@ -2,14 +2,15 @@ import type { JWK } from "jose";
 import type { Db, Tx } from "../../lib/db.ts";
 import { LOCKS } from "../../lib/locks.ts";
 
-export interface SigningKey {
+/** A key of access tokens, with its private part. */
+export interface KeyPair {
 	readonly kid: string;
 	readonly private_jwk: JWK;
 	readonly public_jwk: JWK;
 }
 
 /** A signing key as it is kept: since when, and for how many seconds by the database's clock. */
-export type KeptKey = SigningKey & { readonly created_at: Date; readonly age_s: number };
+export type KeptKey = KeyPair & { readonly created_at: Date; readonly age_s: number };
 
 /** Makes this the only transaction that may change which signing keys there are. */
 export async function lockSigningKeys(tx: Tx): Promise<void> {
@@ -32,7 +33,7 @@ export async function listKeyIds(db: Db): Promise<string[]> {
 }
 
 /** Adds a signing key. */
-export async function insertSigningKey(tx: Tx, key: SigningKey): Promise<void> {
+export async function insertSigningKey(tx: Tx, key: KeyPair): Promise<void> {
 	await tx.query("INSERT INTO signing_keys (kid, private_jwk, public_jwk) VALUES ($1, $2, $3)", [
 		key.kid,
 		JSON.stringify(key.private_jwk),

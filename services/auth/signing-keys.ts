@@ -1,5 +1,5 @@
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT } from "jose";
-import type { JsonWebKeySet, KeyOfTokens } from "../../contracts/auth.ts";
+import type { JsonWebKeySet, SigningKey } from "../../contracts/auth.ts";
 import type { User } from "../../contracts/users.ts";
 import { ACCESS_TOKEN } from "../../lib/access-token.ts";
 import { originOf } from "../../lib/caller.ts";
@@ -10,9 +10,9 @@ import {
 	deleteSigningKeys,
 	insertSigningKey,
 	type KeptKey,
+	type KeyPair,
 	listSigningKeys,
 	lockSigningKeys,
-	type SigningKey,
 } from "./signing-keys.store.ts";
 
 /** Gives a signed access token for a session of `user`. */
@@ -45,13 +45,13 @@ export async function openSigner(db: Db): Promise<Sign> {
 	};
 }
 
-async function keyWhoseTurnItIs(db: Db): Promise<SigningKey> {
+async function keyWhoseTurnItIs(db: Db): Promise<KeyPair> {
 	const kept = await listSigningKeys(db);
 	return signingOf(kept) ?? makeFirst(db);
 }
 
 /** Nodes that start together make one. */
-function makeFirst(db: Db): Promise<SigningKey> {
+function makeFirst(db: Db): Promise<KeyPair> {
 	return db.transaction(async (tx) => {
 		await lockSigningKeys(tx);
 		const made = signingOf(await listSigningKeys(tx));
@@ -66,7 +66,7 @@ function signingOf(keys: readonly KeptKey[]): KeptKey | undefined {
 	return keys[statesOf(keys).indexOf("signing")];
 }
 
-async function newSigningKey(): Promise<SigningKey> {
+async function newSigningKey(): Promise<KeyPair> {
 	const pair = await generateKeyPair(ACCESS_TOKEN.algorithm, { extractable: true });
 	const publicJwk = await exportJWK(pair.publicKey);
 	const kid = await calculateJwkThumbprint(publicJwk);
@@ -84,15 +84,15 @@ export async function publicKeys(db: Db): Promise<JsonWebKeySet> {
 }
 
 /** The keys of access tokens and what each is good for, newest first. */
-export async function keysOfTokens(db: Db): Promise<KeyOfTokens[]> {
+export async function signingKeys(db: Db): Promise<SigningKey[]> {
 	return shown(await listSigningKeys(db));
 }
 
-function shown(keys: readonly KeptKey[]): KeyOfTokens[] {
+function shown(keys: readonly KeptKey[]): SigningKey[] {
 	const states = statesOf(keys);
 	return keys.map(({ kid, created_at }, i) => ({
 		kid,
-		state: states[i] as KeyOfTokens["state"],
+		state: states[i] as SigningKey["state"],
 		created_at: created_at.toISOString(),
 	}));
 }
@@ -101,7 +101,7 @@ function shown(keys: readonly KeptKey[]): KeyOfTokens[] {
  * Adds a key that will sign instead of the one that does; while one waits for its turn nothing changes. After a
  * compromise the new one signs at once, and nothing that another has signed is good any more.
  */
-export function rotateSigningKey(auth: Auth, ctx: Request<"rotateSigningKey">): Promise<KeyOfTokens[]> {
+export function rotateSigningKey(auth: Auth, ctx: Request<"rotateSigningKey">): Promise<SigningKey[]> {
 	const { compromised = false } = ctx.params;
 	return auth.db.transaction(async (tx) => {
 		await lockSigningKeys(tx);

@@ -1,4 +1,4 @@
-import type { KeyOfTokens } from "../../../contracts/auth.ts";
+import type { SigningKey } from "../../../contracts/auth.ts";
 import { call } from "../../../lib/service.ts";
 import type { ReplCommand } from "../command.ts";
 import { printTable } from "../table.ts";
@@ -23,7 +23,7 @@ export const keysRotate: ReplCommand = {
 	},
 };
 
-function printKeys(found: readonly KeyOfTokens[]): void {
+function printKeys(found: readonly SigningKey[]): void {
 	const rows = found.map(({ kid, state, created_at }) => [kid, state, created_at]);
 	printTable(["key", "state", "since"], rows, { nothing: "There is none yet" });
 }
